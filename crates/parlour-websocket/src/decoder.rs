@@ -3,8 +3,9 @@
 use std::mem;
 
 use crate::header::{Header, MAX_HEADER_BYTES, Opcode, Rules};
+use crate::message::{Message, control, utf8};
 use crate::partial::Partial;
-use crate::{Message, ProtocolError, close, mask};
+use crate::{ProtocolError, mask};
 
 /// What one message may cost the receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -385,27 +386,5 @@ impl Decoder {
     fn finish(&mut self) {
         self.finished = true;
         self.partial = None;
-    }
-}
-
-fn utf8(bytes: &[u8]) -> Result<&str, ProtocolError> {
-    str::from_utf8(bytes).map_err(|_| ProtocolError::InvalidUtf8)
-}
-
-fn control(opcode: Opcode, payload: &[u8]) -> Result<Message<'_>, ProtocolError> {
-    match opcode {
-        Opcode::Ping => Ok(Message::Ping(payload)),
-        Opcode::Pong => Ok(Message::Pong(payload)),
-        _ => match payload {
-            [] => Ok(Message::Close(None)),
-            [_] => Err(ProtocolError::ShortCloseBody),
-            [high, low, reason @ ..] => {
-                let code = u16::from_be_bytes([*high, *low]);
-                if !close::is_allowed(code) {
-                    return Err(ProtocolError::BadCloseCode(code));
-                }
-                Ok(Message::Close(Some((code, utf8(reason)?))))
-            }
-        },
     }
 }

@@ -1,6 +1,6 @@
 //! What the decoder hands out.
 
-use crate::{Frame, close};
+use crate::{Frame, Opcode, ProtocolError, close};
 
 /// A complete message or control frame, borrowed from the input or from the decoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,5 +32,29 @@ impl Message<'_> {
             }
             Self::Text(_) | Self::Binary(_) | Self::Pong(_) => None,
         }
+    }
+}
+
+/// Checks text.
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, ProtocolError> {
+    str::from_utf8(bytes).map_err(|_| ProtocolError::InvalidUtf8)
+}
+
+/// Checks the payload of a control frame.
+pub(crate) fn control(opcode: Opcode, payload: &[u8]) -> Result<Message<'_>, ProtocolError> {
+    match opcode {
+        Opcode::Ping => Ok(Message::Ping(payload)),
+        Opcode::Pong => Ok(Message::Pong(payload)),
+        _ => match payload {
+            [] => Ok(Message::Close(None)),
+            [_] => Err(ProtocolError::ShortCloseBody),
+            [high, low, reason @ ..] => {
+                let code = u16::from_be_bytes([*high, *low]);
+                if !close::is_allowed(code) {
+                    return Err(ProtocolError::BadCloseCode(code));
+                }
+                Ok(Message::Close(Some((code, utf8(reason)?))))
+            }
+        },
     }
 }
