@@ -1,0 +1,194 @@
+//! What a client may ask in a conversation, whatever its dialect, and what each command answers.
+
+use std::sync::Arc;
+
+use crate::{
+    ids::{ClientId, ConversationId, MessageId, Position, Seq, UserId},
+    model::{ConversationKind, ConversationState, MessageKind, Role, SessionId},
+};
+
+/// On whose behalf something is asked. It comes from the sign-in alone, never from a frame.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Actor {
+    /// The user.
+    pub user: UserId,
+    /// With what right.
+    pub authority: Authority,
+}
+
+impl Actor {
+    /// A user who acts for himself.
+    #[must_use]
+    pub const fn user(user: UserId) -> Self {
+        Self { user, authority: Authority::User }
+    }
+
+    /// The host application's server, acting for a user.
+    #[must_use]
+    pub const fn server(user: UserId) -> Self {
+        Self { user, authority: Authority::Server }
+    }
+}
+
+/// With what right somebody acts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Authority {
+    /// A user's own sign-in.
+    User,
+    /// An API key of the host application.
+    Server,
+}
+
+/// What a signed-in connection asks. Each is answered exactly once (guarantee G14).
+#[derive(Clone, PartialEq, Debug)]
+pub enum Command {
+    /// Say something.
+    SendMessage(SendMessage),
+    /// Change what one's message says.
+    EditMessage {
+        /// Which.
+        message: MessageId,
+        /// The new text.
+        text: Arc<str>,
+    },
+    /// Take a message back: its content goes everywhere.
+    DeleteMessage {
+        /// Which.
+        message: MessageId,
+    },
+    /// "I have read (or received) everything up to here".
+    Mark {
+        /// Where.
+        conversation: ConversationId,
+        /// How far.
+        up_to: MarkTarget,
+        /// Read, or only received.
+        read: bool,
+    },
+    /// "I am writing" or "I stopped".
+    Typing {
+        /// Where.
+        conversation: ConversationId,
+        /// Whether he writes.
+        active: bool,
+    },
+    /// Whether the person at this connection is at the keyboard.
+    SetAway {
+        /// `true`: the screen is hidden or nobody is there.
+        away: bool,
+    },
+    /// Make a conversation, or find the one that stands.
+    CreateConversation(NewConversation),
+    /// Add somebody.
+    AddParticipant {
+        /// Where.
+        conversation: ConversationId,
+        /// Whom.
+        user: UserId,
+    },
+    /// Remove somebody, or leave.
+    RemoveParticipant {
+        /// Where.
+        conversation: ConversationId,
+        /// Whom.
+        user: UserId,
+    },
+    /// Receive what was missed, and from then on everything new.
+    Resume(Vec<ResumeFrom>),
+    /// Sign in, or renew the sign-in of the same user.
+    Authenticate {
+        /// A JWT.
+        token: Arc<str>,
+    },
+    /// Is the other side there?
+    Ping,
+}
+
+/// How far a mark goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MarkTarget {
+    /// Up to a seq.
+    Seq(Seq),
+    /// Up to the creation of a message.
+    Message(MessageId),
+}
+
+/// Where a client stands in one conversation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ResumeFrom {
+    /// Where.
+    pub conversation: ConversationId,
+    /// The last Change it has applied.
+    pub position: Position,
+    /// The version of the watermarks it has.
+    pub receipts: u64,
+}
+
+/// Say something in a conversation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SendMessage {
+    /// Where.
+    pub conversation: ConversationId,
+    /// The name of this send; with it a repetition gives the first message back.
+    pub client_id: Option<ClientId>,
+    /// What is said.
+    pub text: Arc<str>,
+    /// Opaque JSON, at most 4 KiB.
+    pub metadata: Option<Arc<str>>,
+    /// The message that it answers.
+    pub reply_to: Option<MessageId>,
+    /// Said by a user, or (with a server's authority only) by the system.
+    pub kind: MessageKind,
+}
+
+/// Make a conversation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewConversation {
+    /// Direct or group.
+    pub kind: ConversationKind,
+    /// Who is in it; the actor always is.
+    pub participants: Vec<UserId>,
+    /// A name to show, for groups.
+    pub title: Option<Arc<str>>,
+    /// The object of the host application that it is about.
+    pub subject: Option<Arc<str>>,
+    /// The host application's own id for it.
+    pub external_id: Option<Arc<str>>,
+    /// Opaque JSON, at most 4 KiB.
+    pub metadata: Option<Arc<str>>,
+}
+
+/// What may be changed about a conversation. `None` leaves a field as it is.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ConversationPatch {
+    /// The new title; an empty one removes it.
+    pub title: Option<Arc<str>>,
+    /// The new state.
+    pub state: Option<ConversationState>,
+    /// The new metadata; an empty text removes it.
+    pub metadata: Option<Arc<str>>,
+}
+
+/// A change of what a participant may do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RoleChange {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Whose.
+    pub user: UserId,
+    /// The new role. Naming an owner hands the ownership over.
+    pub role: Role,
+}
+
+/// Who a connection belongs to, and until when.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// Who acts.
+    pub actor: Actor,
+    /// The sign-in that this rests on, where it is one of ours.
+    pub session: Option<SessionId>,
+    /// When it ends (Unix milliseconds); `None` for an API key.
+    pub expires_at: Option<i64>,
+    /// When its token was issued (Unix milliseconds).
+    pub issued_at: i64,
+}
