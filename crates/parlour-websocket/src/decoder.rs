@@ -39,8 +39,8 @@ pub struct Decoder {
     deflate: bool,
     /// After a close or an error.
     finished: bool,
-    /// The last call lent a message from `partial`.
-    lent: bool,
+    /// The last call lent the control frame in `partial`.
+    lent_control: bool,
     frame: Option<OpenFrame>,
     message: Option<OpenMessage>,
     partial: Option<Box<Partial>>,
@@ -85,7 +85,7 @@ impl Decoder {
             masked: true,
             deflate: false,
             finished: false,
-            lent: false,
+            lent_control: false,
             frame: None,
             message: None,
             partial: None,
@@ -360,7 +360,7 @@ impl Decoder {
         &'a mut self,
         complete: Complete<'i>,
     ) -> Result<Message<'a>, ProtocolError> {
-        self.lent = !matches!(complete, Complete::Whole(_));
+        self.lent_control = matches!(complete, Complete::Control(_));
         let partial = self.partial.as_deref();
         let message = partial.map_or(&[][..], Partial::message);
         match complete {
@@ -371,14 +371,12 @@ impl Decoder {
         }
     }
 
-    /// Frees what the last call lent.
+    /// Frees what the last call lent, and all if nothing is incomplete.
     fn free_lent(&mut self) {
-        if !mem::take(&mut self.lent) && !self.finished {
-            return;
-        }
-        if self.message.is_none() || self.finished {
+        let lent_control = mem::take(&mut self.lent_control);
+        if self.finished || (self.message.is_none() && self.frame.is_none()) {
             self.partial = None;
-        } else if let Some(partial) = &mut self.partial {
+        } else if lent_control && let Some(partial) = &mut self.partial {
             partial.clear_control();
         }
     }
