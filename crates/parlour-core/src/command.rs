@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use crate::{
+    event::PresenceStatus,
     ids::{ClientId, ConversationId, MessageId, Position, Seq, UserId},
-    model::{ConversationKind, ConversationState, MessageKind, Role, SessionId},
+    model::{
+        ConversationKind, ConversationState, MessageKind, Millis, Role, SessionId, User, Watermark,
+    },
+    port::store::{Appended, CreatedConversation},
 };
 
 /// On whose behalf something is asked. It comes from the sign-in alone, never from a frame.
@@ -178,6 +182,71 @@ pub struct RoleChange {
     pub user: UserId,
     /// The new role. Naming an owner hands the ownership over.
     pub role: Role,
+}
+
+/// What carrying out a command gave, for the dialects to put into words.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Reply {
+    /// A message was sent, edited or deleted, or stood so already.
+    Message(Appended),
+    /// A watermark, where it stands now.
+    Marked(Watermark),
+    /// A conversation was made or found.
+    Conversation(Box<CreatedConversation>),
+    /// Somebody was added; `false` when he was there.
+    Added(bool),
+    /// The sign-in is good.
+    Authenticated {
+        /// Whose.
+        user: Box<User>,
+        /// Until when.
+        expires_at: Option<Millis>,
+    },
+    /// What was missed has been sent; from here on everything new follows.
+    Resumed(Box<Resumed>),
+    /// It is done, and there is nothing to say about it.
+    Done,
+    /// The other side is there; its wall clock.
+    Pong(Millis),
+}
+
+/// Where a connection stands after a resume.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Resumed {
+    /// Every conversation of the user, with where the connection stands in it.
+    pub conversations: Vec<ResumeFrom>,
+    /// Conversations that could not be replayed.
+    pub resync: Vec<(ConversationId, ResyncReason)>,
+    /// Conversations that the user is not in.
+    pub gone: Vec<ConversationId>,
+    /// Who is there of those with whom a conversation is shared.
+    pub presence: Vec<(UserId, PresenceStatus)>,
+}
+
+/// Why a conversation must be loaded anew.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ResyncReason {
+    /// More has changed than is replayed.
+    TooLong,
+    /// The log was restored or imported over.
+    Epoch,
+    /// The client is ahead of the log.
+    Future,
+    /// Events may have been lost on the way.
+    Lost,
+}
+
+impl ResyncReason {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TooLong => "too_long",
+            Self::Epoch => "epoch",
+            Self::Future => "future",
+            Self::Lost => "lost",
+        }
+    }
 }
 
 /// Who a connection belongs to, and until when.

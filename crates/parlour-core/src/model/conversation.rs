@@ -125,6 +125,12 @@ pub struct Membership {
     pub user: UserId,
     /// He sees Changes after this one.
     pub joined_seq: Seq,
+    /// What he may do.
+    pub role: Role,
+    /// Direct or group.
+    pub kind: ConversationKind,
+    /// What may still be done in it.
+    pub state: ConversationState,
     /// The life of the log.
     pub epoch: Epoch,
     /// The seq of its last Change at the time of reading.

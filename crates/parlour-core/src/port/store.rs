@@ -242,14 +242,15 @@ pub trait ConversationStore: Send + Sync + 'static {
     fn set_role(&self, context: Context, change: RoleChange) -> BoxFuture<'_, Result<()>>;
 }
 
-/// What appending gave.
+/// What sending, editing or deleting gave.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Appended {
     /// The message in its present state.
     pub message: Arc<Message>,
     /// The life of the log.
     pub epoch: Epoch,
-    /// The client id was known: this is the first one's message, and nothing was published.
+    /// Nothing was changed or published: the client id was known and this is the first one's message, the
+    /// text was already this one, or the message was already deleted. Else the Change is `message.change_seq`.
     pub duplicate: bool,
 }
 
@@ -298,15 +299,11 @@ pub trait MessageStore: Send + Sync + 'static {
         context: Context,
         id: MessageId,
         text: Arc<str>,
-    ) -> BoxFuture<'_, Result<Arc<Message>>>;
+    ) -> BoxFuture<'_, Result<Appended>>;
 
     /// Makes a message a tombstone (a Change); its content and revisions are gone from the store when this
     /// answers (guarantee G21). Repeating it changes nothing.
-    fn delete_message(
-        &self,
-        context: Context,
-        id: MessageId,
-    ) -> BoxFuture<'_, Result<Arc<Message>>>;
+    fn delete_message(&self, context: Context, id: MessageId) -> BoxFuture<'_, Result<Appended>>;
 
     /// One message.
     ///

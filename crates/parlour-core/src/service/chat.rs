@@ -11,7 +11,7 @@ use crate::{
     event::Origin,
     ids::{ConversationId, MessageId, UserId},
     limits::Limits,
-    model::{Conversation, ConversationKind, Message, MessageKind, Watermark},
+    model::{Conversation, ConversationKind, MessageKind, Watermark},
     port::{
         clock::Clock,
         store::{Appended, Context, CreatedConversation, Store},
@@ -85,7 +85,7 @@ impl Chat {
         origin: Option<Origin>,
         message: MessageId,
         text: Arc<str>,
-    ) -> Result<Arc<Message>> {
+    ) -> Result<Appended> {
         self.limits.check_text(&text)?;
         self.limit(&self.edits, &actor)?;
         self.store.edit_message(self.context(actor, origin), message, text).await
@@ -100,7 +100,7 @@ impl Chat {
         actor: Actor,
         origin: Option<Origin>,
         message: MessageId,
-    ) -> Result<Arc<Message>> {
+    ) -> Result<Appended> {
         self.limit(&self.edits, &actor)?;
         self.store.delete_message(self.context(actor, origin), message).await
     }
