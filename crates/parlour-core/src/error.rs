@@ -199,3 +199,15 @@ impl std::error::Error for Error {
         self.source.as_ref().map(|source| &**source as _)
     }
 }
+
+impl Class {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::Retry => "retry",
+            Self::Unknown => "unknown",
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Reading JSON from hostile hands: depth, duplicates and lone surrogates, told apart from mere misfits.
+
+use parlour_core::{Code, Error, UserId};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, IgnoredAny, Visitor},
+};
+
+/// Parses a text as `T`.
+///
+/// # Errors
+/// [`Code::InvalidJson`] when it is no JSON, or nested deeper than `depth`; [`Code::InvalidFrame`] when it is,
+/// but no `T`.
+pub fn parse<'a, T: Deserialize<'a>>(text: &'a str, depth: usize) -> Result<T, Error> {
+    if nesting(text) > depth {
+        return Err(Error::new(Code::InvalidJson, format!("JSON is nested deeper than {depth}"))
+            .with_limit("json_depth"));
+    }
+    serde_json::from_str(text).map_err(|error| {
+        if serde_json::from_str::<IgnoredAny>(text).is_ok() {
+            Error::new(Code::InvalidFrame, describe(&error))
+        } else {
+            Error::new(Code::InvalidJson, "this is not JSON")
+        }
+    })
+}
+
+/// What does not fit, without repeating what was sent: serde's own text quotes values.
+fn describe(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let fields = ["missing field `", "duplicate field `"];
+    match fields.iter().find(|begin| text.starts_with(**begin)) {
+        Some(_) => text.split(" at line").next().unwrap_or_default().to_owned(),
+        None => format!("this does not fit at column {}", error.column()),
+    }
+}
+
+/// The deepest nesting of a text, brackets in strings left out. Stops counting nothing: linear, no recursion.
+fn nesting(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0usize, 0usize);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// A user id, as text or as a number.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WireUserId(pub UserId);
+
+impl<'de> Deserialize<'de> for WireUserId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl Visitor<'_> for Either {
+            type Value = WireUserId;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a user id")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<WireUserId, E> {
+                UserId::new(text).map(WireUserId).map_err(E::custom)
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<WireUserId, E> {
+                if number > parlour_core::ids::MAX_INTEGER {
+                    return Err(E::custom("a number this large is no user id"));
+                }
+                self.visit_str(&number.to_string())
+            }
+        }
+        deserializer.deserialize_any(Either).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize, Debug)]
+    struct Sample<'a> {
+        #[serde(borrow, rename = "text")]
+        _text: Option<std::borrow::Cow<'a, str>>,
+        user: Option<WireUserId>,
+    }
+
+    fn check(text: &str, expected: Result<(), Code>) {
+        let outcome = parse::<Sample<'_>>(text, 32);
+        assert_eq!(outcome.map(|_| ()).map_err(|e| e.code), expected, "{text}");
+    }
+
+    #[test]
+    fn d_rows_of_hostile_json() {
+        check("{}", Ok(()));
+        check(r#"{"text":"a","__proto__":{"x":1}}"#, Ok(()));
+        check(r#"{"text":"\ud83d\ude00"}"#, Ok(()));
+        check(r#"{"text":"\ud83d"}"#, Err(Code::InvalidFrame));
+        check(r#"{"text":"a","text":"b"}"#, Err(Code::InvalidFrame));
+        check(r#"{"text":5}"#, Err(Code::InvalidFrame));
+        for broken in ["", " ", "{", "{}{}", "\u{feff}{}", "nul", "{'a':1}", "{\"a\":1,}"] {
+            check(broken, Err(Code::InvalidJson));
+        }
+        for misfit in ["null", "0", "\"x\""] {
+            check(misfit, Err(Code::InvalidFrame));
+        }
+        let deep = format!(r#"{{"x":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
+        check(&deep, Err(Code::InvalidJson));
+        check(&format!(r#"{{"text":"{}"}}"#, "[".repeat(10_000)), Ok(()));
+    }
+
+    #[test]
+    fn user_ids_are_read_as_text_and_as_numbers() {
+        let user =
+            |text: &str| parse::<Sample<'_>>(text, 32).map(|s| s.user.map(|u| u.0.to_string()));
+        assert_eq!(user(r#"{"user":7}"#).unwrap(), Some("7".to_owned()));
+        assert_eq!(user(r#"{"user":"7"}"#).unwrap(), Some("7".to_owned()));
+        for bad in
+            [r#"{"user":-7}"#, r#"{"user":1.5}"#, r#"{"user":""}"#, r#"{"user":9007199254740993}"#]
+        {
+            assert_eq!(user(bad).unwrap_err().code, Code::InvalidFrame, "{bad}");
+        }
+    }
+}

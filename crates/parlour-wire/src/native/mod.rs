@@ -1,0 +1,66 @@
+//! The native protocol `parlour.v1`. What clients may rely on is written in `docs/protocol/native.md`.
+
+mod decode;
+mod encode;
+pub mod object;
+
+pub use encode::{
+    Hello, Ready, event_frame, expiring, hello, ready, replay, restarting, resync_required,
+};
+
+use parlour_core::{
+    Error,
+    command::Reply,
+    event::{Envelope, Event},
+    limits::Limits,
+};
+
+use crate::{Audience, Dialect, Request, Variant};
+
+/// The native dialect.
+pub struct Native;
+
+impl Dialect for Native {
+    fn name(&self) -> &'static str {
+        "native"
+    }
+
+    fn subprotocol(&self) -> Option<&'static str> {
+        Some("parlour.v1")
+    }
+
+    fn decode(&self, frame: &str, limits: &Limits, out: &mut Vec<Request>) {
+        decode::frame(frame, limits, out);
+    }
+
+    fn encode(&self, envelope: &Envelope, audience: Audience, out: &mut Vec<u8>) -> bool {
+        match (self.variant(envelope, audience), audience) {
+            (Variant::Reply, Audience::Origin(command)) => encode::own(envelope, command, out),
+            _ => event_frame(envelope, out),
+        }
+        true
+    }
+
+    /// The connection that sent, edited or deleted gets its answer in the event's place; all others share a frame.
+    fn variant(&self, envelope: &Envelope, audience: Audience) -> Variant {
+        let answers = match envelope.event {
+            Event::MessageCreated(_) | Event::MessageEdited(_) | Event::MessageDeleted(_) => true,
+            Event::ConversationCreated { .. }
+            | Event::ParticipantJoined { .. }
+            | Event::ParticipantLeft { .. }
+            | Event::RoleChanged { .. }
+            | Event::ConversationChanged { .. }
+            | Event::Receipt { .. }
+            | Event::Typing { .. }
+            | Event::Presence { .. } => false,
+        };
+        match audience {
+            Audience::Origin(_) if answers => Variant::Reply,
+            Audience::Origin(_) | Audience::Sender | Audience::Others => Variant::Shared(0),
+        }
+    }
+
+    fn reply(&self, id: Option<u64>, outcome: &Result<Reply, Error>, out: &mut Vec<u8>) {
+        encode::reply(id, outcome, out);
+    }
+}
