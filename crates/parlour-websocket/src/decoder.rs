@@ -319,7 +319,6 @@ impl Decoder {
     }
 
     #[cfg(not(feature = "deflate"))]
-    #[expect(clippy::unused_self, reason = "stands in for the method that inflates")]
     fn take_compressed<'i>(
         &mut self,
         _: OpenMessage,

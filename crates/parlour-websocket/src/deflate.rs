@@ -1,6 +1,6 @@
-//! permessage-deflate payloads (RFC 7692 section 7.2), each message on its own: no context takeover.
+//! permessage-deflate payloads (RFC 7692 section 7.2), each message on its own.
 //!
-//! So a message is compressed once for all receivers, and a connection holds no window.
+//! Without context takeover a message is compressed once for all receivers, and a connection holds no window.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -17,6 +17,8 @@ const STRIPPED: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 /// if the message ended between two blocks.
 const TAIL: [u8; 6] = [0x00, 0x00, 0xff, 0xff, 0x03, 0x00];
 const FIRST_OUTPUT_BYTES: usize = 512;
+/// What a compressor keeps of its buffer from one message to the next.
+const KEPT_SCRATCH_BYTES: usize = 64 << 10;
 
 /// Compresses messages into shared [`Frame`]s. Holds about 300 KiB: keep one per thread.
 pub struct Deflater {
@@ -51,6 +53,7 @@ impl Deflater {
     fn frame(&mut self, opcode: Opcode, payload: &[u8]) -> Option<Frame> {
         self.compress.reset();
         self.scratch.clear();
+        self.scratch.shrink_to(KEPT_SCRATCH_BYTES);
         // Output that needs more room than this is of no use.
         self.scratch.reserve(payload.len() + STRIPPED.len());
         let flush = FlushCompress::Sync;

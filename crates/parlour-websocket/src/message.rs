@@ -37,7 +37,7 @@ impl Message<'_> {
 
 /// Checks text.
 pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, ProtocolError> {
-    str::from_utf8(bytes).map_err(|_| ProtocolError::InvalidUtf8)
+    simdutf8::basic::from_utf8(bytes).map_err(|_| ProtocolError::InvalidUtf8)
 }
 
 /// Checks the payload of a control frame.

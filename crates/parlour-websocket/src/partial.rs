@@ -36,7 +36,7 @@ impl Partial {
     /// Checks what was appended since the last call. A character cut at the end is no error yet,
     /// unless no continuation can make it valid.
     pub(crate) fn check_utf8(&mut self) -> Result<(), ProtocolError> {
-        match str::from_utf8(&self.message[self.valid..]) {
+        match simdutf8::compat::from_utf8(&self.message[self.valid..]) {
             Ok(_) => self.valid = self.message.len(),
             Err(error) if error.error_len().is_none() => self.valid += error.valid_up_to(),
             Err(_) => return Err(ProtocolError::InvalidUtf8),

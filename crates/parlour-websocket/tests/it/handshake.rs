@@ -3,6 +3,7 @@
 use parlour_websocket::handshake::{
     HandshakeError, UpgradeRequest, accept, accept_key, select_subprotocol,
 };
+use proptest::prelude::proptest;
 
 const GOOD: UpgradeRequest<'static> = UpgradeRequest {
     method: "GET",
@@ -80,9 +81,55 @@ fn subprotocols() {
     }
 }
 
+proptest! {
+    #[test]
+    fn a_selected_subprotocol_was_offered(offered in "[ab, ;\"é]{0,12}") {
+        if let Ok(Some(name)) = select_subprotocol(&offered, &["a", "b", "ab", "c"]) {
+            assert!(offered.split(',').any(|item| item.trim() == name), "{name} of {offered}");
+        }
+    }
+
+    #[test]
+    fn any_header_values_are_answered(
+        upgrade in "(?i)(websocket|[a-z, ]{0,12})",
+        connection in "(?i)([a-z-]{0,10}, ?)?(upgrade)?",
+        version in "13|[0-9]{0,3}",
+        key in "[A-Za-z0-9+/]{21}[AQgw]==|\\PC{0,30}",
+    ) {
+        let key = key.as_str();
+        let request = UpgradeRequest {
+            upgrade: &upgrade,
+            connection: &connection,
+            version: &version,
+            key,
+            ..GOOD
+        };
+        if let Ok(answer) = accept(&request) {
+            assert_eq!(answer, accept_key(key.trim()));
+            assert_eq!((version.as_str(), answer.len()), ("13", 28));
+        }
+    }
+}
+
 #[cfg(feature = "deflate")]
 mod deflate {
     use parlour_websocket::Deflate;
+    use proptest::prelude::proptest;
+
+    proptest! {
+        #[test]
+        fn any_offer_is_answered_by_what_it_allows(
+            offers in "(permessage-deflate|[a-z;,=\" 0-9]{0,9}\
+                |; ?(server|client)_(max_window_bits(=1?[0-9])?|no_context_takeover)){0,7}",
+        ) {
+            if let Some(answer) = answer(&offers) {
+                assert!(offers.to_ascii_lowercase().contains("permessage-deflate"));
+                if let Some((_, bits)) = answer.split_once("server_max_window_bits=") {
+                    assert!(offers.contains(&format!("server_max_window_bits={bits}")), "{answer}");
+                }
+            }
+        }
+    }
 
     const BASE: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
