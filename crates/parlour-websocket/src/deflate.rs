@@ -1,6 +1,7 @@
 //! permessage-deflate payloads (RFC 7692 section 7.2), each message on its own.
 //!
-//! Without context takeover a message is compressed once for all receivers, and a connection holds no window.
+//! Without context takeover a message is compressed once for all receivers, and a connection holds
+//! no window.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
