@@ -45,7 +45,7 @@ fi
 if [ ! -f "$site/.installed" ]; then
   rm -rf "$site"
   mkdir -p "$site"
-  "$python" -m pip install --quiet --disable-pip-version-check --no-compile \
+  PIP_NO_PYTHON_VERSION_WARNING=1 "$python" -m pip install --quiet --disable-pip-version-check --no-compile \
     --target "$site" autobahntestsuite==25.10.1
   touch "$site/.installed"
 fi

@@ -2,6 +2,7 @@
 
 use parlour_websocket::{Decoder, Frame, Limits, Opcode, ProtocolError, client};
 
+use crate::reference::compare_complete;
 use crate::support::{Owned, binary, close, decode_every_way, ping, pong, raw, text};
 
 #[test]
@@ -17,6 +18,7 @@ fn a_server_reads_what_the_client_helper_writes() {
     let large = text(&"a".repeat(65_536));
     let expected = [text("grüß dich"), ping(b""), binary(&[9; 300]), large, close(1000, "")];
     assert_eq!(outcome.messages, expected);
+    compare_complete(false, limits, &wire, &outcome);
 }
 
 #[test]
@@ -39,6 +41,7 @@ fn a_client_reads_what_a_server_writes() {
         Owned::Close(Some((4001, "gone".into()))),
     ];
     assert_eq!((outcome.error, &outcome.messages[..]), (None, &expected[..]));
+    compare_complete(true, limits, &wire, &outcome);
 }
 
 #[test]
