@@ -2,8 +2,11 @@
 //! tungstenite.
 //!
 //! What is checked stands with the crate's tests, which replay the seeds in
-//! `corpus/websocket_decoder` without a fuzzer. Keep what a long run collects out of that folder:
-//! `cargo +nightly fuzz run websocket_decoder /tmp/found fuzz/corpus/websocket_decoder`.
+//! `corpus/websocket_decoder` without a fuzzer. A long run collects into another folder, the first
+//! that it is given; here, from the root of the repository:
+//!
+//! `mkdir -p fuzz/target/found && cargo +nightly fuzz run websocket_decoder fuzz/target/found
+//! fuzz/corpus/websocket_decoder`
 
 #![no_main]
 
