@@ -1,0 +1,146 @@
+// One message: its bubble with quote, text, time and ticks, and the ways to act on it.
+import type { JSX } from "preact";
+import { memo } from "preact/compat";
+import { t } from "../../i18n";
+import { formatClock, formatFull } from "../../i18n/dates";
+import { Avatar } from "../../ui/avatar";
+import { hueOf } from "../../ui/avatar-model";
+import { Icon } from "../../ui/icon";
+import { Ticks } from "../../ui/ticks";
+import css from "./message.module.css";
+import { MessageText } from "./message-text";
+import type { MessageEntry, Quote } from "./model";
+import { isJumbo } from "./text";
+
+export interface MessageActions {
+  onMenu: (entry: MessageEntry, anchor: DOMRect) => void;
+  onReply: (entry: MessageEntry) => void;
+  onJump: (id: number) => void;
+  onRetry: (entry: MessageEntry) => void;
+  onDiscard: (entry: MessageEntry) => void;
+}
+
+export interface MessageViewProps {
+  entry: MessageEntry;
+  first: boolean;
+  last: boolean;
+  group: boolean;
+  reachable: boolean;
+  highlighted: boolean;
+  actions: MessageActions;
+}
+
+export const MessageView = memo(function MessageView(props: MessageViewProps): JSX.Element {
+  const { entry, first, last, group, actions } = props;
+  const jumbo = entry.text !== null && entry.quote === null && isJumbo(entry.text);
+  const side = entry.own ? css.own : css.other;
+  const openMenu = (element: Element): void => actions.onMenu(entry, element.getBoundingClientRect());
+
+  return (
+    <li
+      class={`${css.row} ${side} ${first ? css.first : ""} ${last ? css.last : ""} ${props.highlighted ? css.highlighted : ""}`}
+      data-key={entry.key}
+      data-seq={entry.seq ?? undefined}
+      data-message={entry.id ?? undefined}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: one message at a time takes the focus, the arrow keys move it
+      tabIndex={props.reachable ? 0 : -1}
+      onKeyDown={(event) => {
+        if (event.target !== event.currentTarget) return;
+        if (event.key === "Enter" || event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) {
+          event.preventDefault();
+          openMenu(event.currentTarget.querySelector(`.${css.bubble}`) ?? event.currentTarget);
+        } else if (event.key === "r" && !event.ctrlKey && !event.metaKey && !entry.deleted && entry.id !== null) {
+          event.preventDefault();
+          actions.onReply(entry);
+        }
+      }}
+    >
+      {group && !entry.own ? (
+        <span class={css.face}>{last ? <Avatar name={entry.senderName} seed={entry.senderId} size="xs" /> : null}</span>
+      ) : null}
+      <div class={css.column}>
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: the same menu is a button and a key for those who cannot press long */}
+        <div
+          class={`${css.bubble} ${jumbo ? css.jumbo : ""} ${entry.deleted ? css.gone : ""}`}
+          onContextMenu={(event) => {
+            if (event.target instanceof HTMLAnchorElement || !getSelection()?.isCollapsed) return;
+            event.preventDefault();
+            openMenu(event.currentTarget);
+          }}
+        >
+          <span class="visually-hidden">{entry.own ? t("message.you") : entry.senderName}: </span>
+          {group && !entry.own && first ? (
+            <span class={`${css.sender} ${css[`name${hueOf(entry.senderId)}`]}`} aria-hidden="true" dir="auto">
+              {entry.senderName}
+            </span>
+          ) : null}
+          {entry.quote ? <QuoteView quote={entry.quote} onJump={actions.onJump} /> : null}
+          <div class={css.text} dir="auto">
+            {entry.text === null ? (
+              <span class={css.tombstone}>
+                <Icon name="block" size={15} /> {t(entry.own ? "message.deleted.own" : "message.deleted")}
+              </span>
+            ) : (
+              <MessageText text={entry.text} />
+            )}
+            <span class={css.meta}>
+              {entry.edited && !entry.deleted ? <span>{t("message.edited")}</span> : null}
+              <time dateTime={entry.at.toISOString()} title={formatFull(entry.at)}>
+                {formatClock(entry.at)}
+              </time>
+              {entry.own && !entry.deleted ? <OwnTicks entry={entry} group={group} /> : null}
+            </span>
+          </div>
+        </div>
+        {entry.delivery === "failed" ? (
+          <div class={css.failed} role="alert">
+            <span>{entry.error ? t("message.failed.why", { why: entry.error }) : t("message.failed")}</span>
+            <button type="button" onClick={() => actions.onRetry(entry)}>
+              {t("message.retry")}
+            </button>
+            <button type="button" onClick={() => actions.onDiscard(entry)}>
+              {t("message.discard")}
+            </button>
+          </div>
+        ) : null}
+      </div>
+      {entry.deleted ? null : (
+        <button
+          type="button"
+          class={css.handle}
+          tabIndex={-1}
+          aria-label={t("message.actions")}
+          aria-haspopup="menu"
+          onClick={(event) => openMenu(event.currentTarget)}
+        >
+          <Icon name="more" size={18} />
+        </button>
+      )}
+    </li>
+  );
+});
+
+function OwnTicks({ entry, group }: { entry: MessageEntry; group: boolean }): JSX.Element {
+  const label = group && entry.readBy > 0 ? t("message.readby", { count: entry.readBy }) : null;
+  return <Ticks state={entry.delivery} {...(label ? { label } : {})} />;
+}
+
+function QuoteView({ quote, onJump }: { quote: Quote; onJump: (id: number) => void }): JSX.Element {
+  const text = quote.text ?? t("message.quote.gone");
+  return (
+    <button
+      type="button"
+      class={css.quote}
+      aria-label={t("message.quote", { name: quote.name, text })}
+      onClick={() => onJump(quote.id)}
+    >
+      <span class={css.quoteName} dir="auto">
+        {quote.name}
+      </span>
+      <span class={css.quoteText} dir="auto">
+        {text}
+      </span>
+    </button>
+  );
+}
+
