@@ -1,1 +1,175 @@
-//! Placeholder while the crate is being laid out.
+//! The durable truth behind [`parlour_core::port::store::Store`], and the only SQL of the workspace.
+//!
+//! [`open`] picks the database by its address. Today that is SQLite: one writer thread that puts what
+//! gathered during the last commit into the next one, and a few readers that it never holds up.
+
+mod sqlite;
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use parlour_core::port::store::{CommitSink, Store};
+
+/// What the caller decides about a store.
+#[derive(Clone)]
+pub struct OpenOptions {
+    /// Most writing steps in one transaction. 1 switches group commit off, for comparisons.
+    pub max_batch: usize,
+    /// Most writing steps that may wait; past it they are refused with [`parlour_core::Code::Unavailable`].
+    pub max_queued: usize,
+    /// Threads that read.
+    pub readers: usize,
+    /// Called once, with the reason, when a flush failed and it cannot be told any more what is on the disk.
+    /// The callers concerned got [`parlour_core::Code::Unknown`], nothing more is written; the process must end.
+    pub on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self {
+            max_batch: 256,
+            max_queued: 8_192,
+            readers: 3,
+            on_fatal: Arc::new(|reason| tracing::error!(reason, "the store has failed")),
+        }
+    }
+}
+
+impl fmt::Debug for OpenOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenOptions")
+            .field("max_batch", &self.max_batch)
+            .field("max_queued", &self.max_queued)
+            .field("readers", &self.readers)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a database could not be opened. The texts are for the operator and name the file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The address names no database that this build knows.
+    #[error("`{0}` is no database address: use `sqlite://PATH` or `sqlite::memory:`")]
+    Address(String),
+    /// Another process holds the file.
+    #[error("{} is in use by another process (it holds {})", file.display(), lock.display())]
+    InUse {
+        /// The database.
+        file: PathBuf,
+        /// Its lock file.
+        lock: PathBuf,
+    },
+    /// The file system refused.
+    #[error("cannot open {}", file.display())]
+    Io {
+        /// The file.
+        file: PathBuf,
+        /// What it said.
+        source: std::io::Error,
+    },
+    /// The linked SQLite has a bug that can corrupt a database of this shape.
+    #[error("SQLite {0} can corrupt databases in WAL mode: 3.51.3 or later is needed")]
+    OldLibrary(&'static str),
+    /// The file holds something else.
+    #[error("{} is not a Parlour database", .0.display())]
+    Foreign(PathBuf),
+    /// A later version of Parlour has written it.
+    #[error("{} has schema version {found}, this program knows {known}: use a newer Parlour", file.display())]
+    Newer {
+        /// The database.
+        file: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The last one that is known here.
+        known: u32,
+    },
+    /// A migration that was applied is not the one in this program.
+    #[error("{}: the applied migration `{name}` differs from the one in this program", file.display())]
+    Altered {
+        /// The database.
+        file: PathBuf,
+        /// The migration.
+        name: String,
+    },
+    /// The check of the file's structure found damage.
+    #[error("{} is damaged: {finding}; restore a backup", file.display())]
+    Damaged {
+        /// The database.
+        file: PathBuf,
+        /// The first thing that was found.
+        finding: String,
+    },
+    /// The database refused.
+    #[error("cannot use {}", file.display())]
+    Database {
+        /// The database.
+        file: PathBuf,
+        /// What it said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Opens the database at `url`, brings its schema up to date, and starts its threads.
+///
+/// `sqlite://PATH` is a file, made when it is not there; `sqlite::memory:` a private temporary one that is
+/// gone when the store ends. The file is locked for this process until the store is closed or dropped.
+///
+/// # Errors
+/// [`OpenError`], whose text is for the operator.
+pub fn open(
+    url: &str,
+    options: OpenOptions,
+    sink: Arc<dyn CommitSink>,
+) -> Result<Arc<dyn Store>, OpenError> {
+    match Address::parse(url)? {
+        Address::Sqlite(place) => Ok(Arc::new(sqlite::SqliteStore::open(place, options, sink)?)),
+    }
+}
+
+/// Brings the schema of the database at `url` up to date and returns the names of the migrations that were
+/// applied. [`open`] does it by itself.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn migrate(url: &str) -> Result<Vec<String>, OpenError> {
+    match Address::parse(url)? {
+        Address::Sqlite(place) => sqlite::migrate(place),
+    }
+}
+
+/// The migrations that the database at `url` still lacks. Changes nothing.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn pending_migrations(url: &str) -> Result<Vec<String>, OpenError> {
+    match Address::parse(url)? {
+        Address::Sqlite(place) => sqlite::pending_migrations(place),
+    }
+}
+
+/// A database address, taken apart.
+enum Address {
+    Sqlite(sqlite::Place),
+}
+
+impl Address {
+    fn parse(url: &str) -> Result<Self, OpenError> {
+        if matches!(url, "sqlite::memory:" | "sqlite://:memory:") {
+            return Ok(Self::Sqlite(sqlite::Place::Temporary));
+        }
+        match url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
+            Some(path) if !path.is_empty() && !path.contains('\0') => {
+                Ok(Self::Sqlite(sqlite::Place::File(path.into())))
+            }
+            _ => Err(OpenError::Address(redacted(url))),
+        }
+    }
+}
+
+/// An address may hold a password: only its beginning is shown.
+fn redacted(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, _)) => format!("{scheme}://…"),
+        None => url.chars().take(16).collect(),
+    }
+}

@@ -1,0 +1,193 @@
+//! What every step in a conversation reads first: the conversation, the actor's place in it, and what he may see of it.
+
+use parlour_core::{
+    ConversationId, Epoch, Error, Result, Seq, UserId,
+    command::{Actor, Authority},
+    event::{Envelope, Event, Origin},
+    model::{ConversationKind, ConversationState, Millis, Role, Watermark},
+    policy::{self, Action, Facts},
+};
+
+use super::{
+    batch::Tx,
+    db::{Db, Step},
+    rows::{self, int, number, seq},
+};
+
+/// A conversation with one actor's place in it, as of the running transaction.
+pub(super) struct View {
+    pub(super) conversation: ConversationId,
+    pub(super) kind: ConversationKind,
+    pub(super) state: ConversationState,
+    pub(super) epoch: Epoch,
+    pub(super) last_seq: Seq,
+    pub(super) receipts: u64,
+    /// The latest time that is stored in it.
+    pub(super) latest_at: Millis,
+    /// The actor's place; `None` when he is no participant.
+    pub(super) mine: Option<Mine>,
+    authority: Authority,
+    user: UserId,
+    blocked: bool,
+}
+
+/// A participant's place.
+#[derive(Clone, Copy)]
+pub(super) struct Mine {
+    pub(super) role: Role,
+    pub(super) joined_seq: Seq,
+    pub(super) watermark: Watermark,
+}
+
+/// What is read of a conversation and a place in it.
+const VIEW: &str = "SELECT c.kind, c.state, c.epoch, c.last_seq, c.receipts, c.latest_at, \
+       p.role, p.joined_seq, p.delivered_seq, p.read_seq, \
+       c.kind = 0 AND ( \
+         EXISTS (SELECT 1 FROM participants o JOIN blocks b ON b.blocker = o.user AND b.blocked = ?2 \
+                 WHERE o.conversation = c.id) \
+         OR EXISTS (SELECT 1 FROM participants o JOIN blocks b ON b.blocker = ?2 AND b.blocked = o.user \
+                    WHERE o.conversation = c.id)) \
+     FROM conversations c LEFT JOIN participants p ON p.conversation = c.id AND p.user = ?2 \
+     WHERE c.id = ?1";
+
+impl View {
+    /// Reads it; "not found" when there is no such conversation.
+    pub(super) fn load(db: &Db, conversation: ConversationId, actor: &Actor) -> Step<Self> {
+        let view = db.one(VIEW, (int(conversation.0), actor.user.as_str()), |row| {
+            let mine = match row.get::<_, Option<i64>>(6)? {
+                Some(_) => Some(Mine {
+                    role: rows::read_role(row, 6)?,
+                    joined_seq: seq(row, 7)?,
+                    watermark: Watermark { delivered: seq(row, 8)?, read: seq(row, 9)? },
+                }),
+                None => None,
+            };
+            Ok(Self {
+                conversation,
+                kind: rows::read_conversation_kind(row, 0)?,
+                state: rows::read_conversation_state(row, 1)?,
+                epoch: Epoch(number(row, 2)?),
+                last_seq: seq(row, 3)?,
+                receipts: number(row, 4)?,
+                latest_at: row.get(5)?,
+                mine,
+                authority: actor.authority,
+                user: actor.user.clone(),
+                blocked: row.get(10)?,
+            })
+        })?;
+        Ok(view.ok_or_else(Error::not_found)?)
+    }
+
+    /// The same, for an actor who may read it.
+    pub(super) fn readable(db: &Db, conversation: ConversationId, actor: &Actor) -> Step<Self> {
+        let view = Self::load(db, conversation, actor)?;
+        view.allow(Action::Read)?;
+        Ok(view)
+    }
+
+    /// Asks the policy.
+    pub(super) fn allow(&self, action: Action) -> Result<()> {
+        let facts = Facts {
+            authority: self.authority,
+            role: self.mine.map(|mine| mine.role),
+            kind: self.kind,
+            state: self.state,
+            blocked: self.blocked,
+        };
+        policy::decide(action, &facts)
+    }
+
+    /// What the actor may see of the log. Somebody who is in it sees his part, a server that is not sees all.
+    pub(super) fn sight(&self, db: &Db) -> rusqlite::Result<Sight> {
+        match &self.mine {
+            None => Ok(Sight::of_everything()),
+            Some(mine) => Sight::load(db, self.conversation, &self.user, mine.joined_seq),
+        }
+    }
+
+    /// The time to store for something that happens now (guarantee G17).
+    pub(super) fn time(&self, now: Millis) -> Millis {
+        now.max(self.latest_at)
+    }
+
+    /// Takes the next seq for a Change that is no new message, and its time.
+    pub(super) fn next_change(
+        &mut self,
+        tx: &Tx<'_>,
+        now: Millis,
+    ) -> rusqlite::Result<(Seq, Millis)> {
+        self.last_seq = self.last_seq.next();
+        self.latest_at = self.time(now);
+        tx.db.run(
+            "UPDATE conversations SET last_seq = ?2, latest_at = ?3 WHERE id = ?1",
+            (int(self.conversation.0), int(self.last_seq.0), self.latest_at),
+        )?;
+        Ok((self.last_seq, self.latest_at))
+    }
+
+    /// Puts an event of this conversation into its envelope.
+    pub(super) const fn envelope(
+        &self,
+        seq: Option<Seq>,
+        at: Millis,
+        origin: Option<Origin>,
+        event: Event,
+    ) -> Envelope {
+        Envelope {
+            conversation: Some(self.conversation),
+            epoch: self.epoch,
+            seq,
+            at,
+            origin,
+            event,
+        }
+    }
+}
+
+/// The parts of a log that somebody may see: Changes after the first number of a pair, up to the second.
+/// In ascending order, not overlapping.
+pub(super) struct Sight {
+    ranges: Vec<(Seq, Seq)>,
+}
+
+impl Sight {
+    pub(super) fn of_everything() -> Self {
+        Self { ranges: vec![(Seq::ZERO, Seq(u64::MAX))] }
+    }
+
+    /// What a participant sees who joined after `joined`, and perhaps was there before.
+    pub(super) fn load(
+        db: &Db,
+        conversation: ConversationId,
+        user: &UserId,
+        joined: Seq,
+    ) -> rusqlite::Result<Self> {
+        if joined == Seq::ZERO {
+            return Ok(Self::of_everything());
+        }
+        let mut ranges = db.all(
+            "SELECT from_seq, to_seq FROM past_memberships WHERE conversation = ?1 AND user = ?2 \
+             ORDER BY from_seq",
+            (int(conversation.0), user.as_str()),
+            |row| Ok((seq(row, 0)?, seq(row, 1)?)),
+        )?;
+        ranges.push((joined, Seq(u64::MAX)));
+        Ok(Self { ranges })
+    }
+
+    /// Whether it holds this seq.
+    pub(super) fn sees(&self, seq: Seq) -> bool {
+        self.ranges.iter().any(|(after, up_to)| *after < seq && seq <= *up_to)
+    }
+
+    /// Nothing up to here is in sight.
+    pub(super) fn begin(&self) -> Seq {
+        self.ranges.first().map_or(Seq::ZERO, |range| range.0)
+    }
+
+    /// The parts, oldest first.
+    pub(super) fn ranges(&self) -> &[(Seq, Seq)] {
+        &self.ranges
+    }
+}

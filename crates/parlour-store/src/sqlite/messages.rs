@@ -1,0 +1,318 @@
+//! Messages: saying, editing and taking back. Reading them is in `pages`.
+
+use std::sync::Arc;
+
+use parlour_core::{
+    ClientId, ConversationId, Epoch, Error, MessageId, Result, UserId,
+    command::{Actor, MarkTarget, SendMessage},
+    error::Code,
+    event::Event,
+    model::{Content, Message, MessageKind, Revision, Watermark},
+    policy::Action,
+    port::{
+        BoxFuture,
+        store::{Appended, Context, MessagePage, MessageStore, Page},
+    },
+};
+use sha2::{Digest, Sha256};
+
+use super::{
+    SqliteStore,
+    batch::Tx,
+    db::{Db, Step},
+    facts::View,
+    marks, pages,
+    rows::{self, MESSAGE, int},
+    users,
+};
+
+impl MessageStore for SqliteStore {
+    fn append_message(
+        &self,
+        context: Context,
+        message: SendMessage,
+    ) -> BoxFuture<'_, Result<Appended>> {
+        let bytes = message.text.len() + message.metadata.as_deref().map_or(0, str::len);
+        let hash = content_hash(&message);
+        self.write(bytes + 256, move |tx| append(tx, &context, &message, &hash))
+    }
+
+    fn edit_message(
+        &self,
+        context: Context,
+        id: MessageId,
+        text: Arc<str>,
+    ) -> BoxFuture<'_, Result<Appended>> {
+        self.write(text.len() + 256, move |tx| edit(tx, &context, id, &text))
+    }
+
+    fn delete_message(&self, context: Context, id: MessageId) -> BoxFuture<'_, Result<Appended>> {
+        self.write(256, move |tx| delete(tx, &context, id))
+    }
+
+    fn message(&self, actor: Actor, id: MessageId) -> BoxFuture<'_, Result<Arc<Message>>> {
+        self.read(move |db| visible(db, &actor, id).map(|(_, message)| Arc::new(message)))
+    }
+
+    fn messages(
+        &self,
+        actor: Actor,
+        conversation: ConversationId,
+        page: Page,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<MessagePage>> {
+        self.read(move |db| pages::page(db, &actor, conversation, page, limit))
+    }
+
+    fn revisions(&self, actor: Actor, id: MessageId) -> BoxFuture<'_, Result<Vec<Revision>>> {
+        self.read(move |db| {
+            let (_, message) = visible(db, &actor, id)?;
+            Ok(pages::revisions(db, &message)?)
+        })
+    }
+
+    fn mark(
+        &self,
+        context: Context,
+        conversation: ConversationId,
+        up_to: MarkTarget,
+        read: bool,
+    ) -> BoxFuture<'_, Result<Watermark>> {
+        self.write(64, move |tx| marks::mark(tx, &context, conversation, up_to, read))
+    }
+}
+
+/// A message that the actor may see, with his view of its conversation; else "not found".
+pub(super) fn visible(db: &Db, actor: &Actor, id: MessageId) -> Step<(View, Message)> {
+    let message = load(db, id)?.ok_or_else(Error::not_found)?;
+    let view = View::readable(db, message.conversation, actor)?;
+    if !view.sight(db)?.sees(message.seq) {
+        return Err(Error::not_found().into());
+    }
+    Ok((view, message))
+}
+
+fn load(db: &Db, id: MessageId) -> rusqlite::Result<Option<Message>> {
+    db.one(&format!("SELECT {MESSAGE} FROM messages m WHERE m.id = ?1"), [int(id.0)], |row| {
+        rows::message(db, row)
+    })
+}
+
+/// What must be the same for a repetition to be one. Every part is led by its length, so none runs into the next.
+fn content_hash(message: &SendMessage) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let mut part = |bytes: Option<&[u8]>| {
+        hash.update([u8::from(bytes.is_some())]);
+        let bytes = bytes.unwrap_or_default();
+        hash.update((bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
+    };
+    part(Some(message.text.as_bytes()));
+    part(message.metadata.as_deref().map(str::as_bytes));
+    part(Some(&rows::message_kind(message.kind).to_be_bytes()));
+    part(message.reply_to.map(|id| id.0.to_be_bytes()).as_ref().map(<[u8; 8]>::as_slice));
+    hash.finalize().into()
+}
+
+fn append(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    new: &SendMessage,
+    hash: &[u8; 32],
+) -> Step<Appended> {
+    let actor = &context.actor;
+    if let Some(client_id) = &new.client_id
+        && let Some(first) = repeated(tx, new.conversation, &actor.user, client_id, hash)?
+    {
+        return Ok(first);
+    }
+    let mut view = View::load(tx.db, new.conversation, actor)?;
+    view.allow(match new.kind {
+        MessageKind::Text => Action::Send,
+        MessageKind::System => Action::SendAsSystem,
+    })?;
+    if let Some(target) = new.reply_to {
+        check_reply(tx.db, &view, target)?;
+    }
+    users::check_known(tx.db, &[&actor.user], context.create_users)?;
+    let catches_up = new.kind == MessageKind::Text && marks::has_unread(tx.db, &view, &actor.user)?;
+
+    let sender = users::ensure(tx, &actor.user, context.now)?;
+    view.last_seq = view.last_seq.next();
+    view.latest_at = view.time(context.now);
+    let (seq, at) = (view.last_seq, view.latest_at);
+    tx.db.run(
+        "INSERT INTO messages \
+           (conversation, seq, change_seq, sender, client_id, content_hash, kind, text, metadata, reply_to, created_at) \
+         VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        (
+            int(new.conversation.0),
+            int(seq.0),
+            actor.user.as_str(),
+            new.client_id.as_ref().map(ClientId::as_str),
+            hash,
+            rows::message_kind(new.kind),
+            &new.text,
+            &new.metadata,
+            new.reply_to.map(|id| int(id.0)),
+            at,
+        ),
+    )?;
+    let id = u64::try_from(tx.db.connection().last_insert_rowid()).unwrap_or_default();
+    tx.db.run(
+        "UPDATE conversations SET last_seq = ?2, active_at = ?3, latest_at = ?3 WHERE id = ?1",
+        (int(new.conversation.0), int(seq.0), at),
+    )?;
+    let message = Arc::new(Message {
+        id: MessageId(id),
+        conversation: new.conversation,
+        seq,
+        change_seq: seq,
+        sender,
+        client_id: new.client_id.clone(),
+        kind: new.kind,
+        content: Some(Content { text: new.text.clone(), metadata: new.metadata.clone() }),
+        reply_to: new.reply_to,
+        created_at: at,
+        edited_at: None,
+        deleted_at: None,
+    });
+    let created = Event::MessageCreated(message.clone());
+    tx.publish(view.envelope(Some(seq), at, context.origin, created));
+    if new.kind == MessageKind::Text {
+        marks::follow_own_message(tx, &view, &actor.user, catches_up)?;
+    }
+    Ok(Appended { message, epoch: view.epoch, duplicate: false })
+}
+
+/// The message that this client id stands for already. It is looked for before anything else is asked: who
+/// has sent it gets it for ever, also when he could not send it any more (guarantees G2 and G3).
+fn repeated(
+    tx: &mut Tx<'_>,
+    conversation: ConversationId,
+    sender: &UserId,
+    client_id: &ClientId,
+    hash: &[u8; 32],
+) -> Step<Option<Appended>> {
+    let known = tx.db.one(
+        &format!(
+            "SELECT {MESSAGE}, m.content_hash = ?4, c.epoch \
+             FROM messages m JOIN conversations c ON c.id = m.conversation \
+             WHERE m.conversation = ?1 AND m.sender = ?2 AND m.client_id = ?3"
+        ),
+        (int(conversation.0), sender.as_str(), client_id.as_str(), hash),
+        |row| {
+            let message = Arc::new(rows::message(tx.db, row)?);
+            Ok((message, row.get(13)?, Epoch(rows::number(row, 14)?)))
+        },
+    )?;
+    match known {
+        None => Ok(None),
+        Some((_, false, _)) => {
+            Err(Error::new(Code::Conflict, "this client_id was used for another message").into())
+        }
+        Some((message, true, epoch)) => {
+            tx.count_duplicate();
+            Ok(Some(Appended { message, epoch, duplicate: true }))
+        }
+    }
+}
+
+/// Only a message of the same conversation that the sender can see can be answered.
+fn check_reply(db: &Db, view: &View, target: MessageId) -> Step<()> {
+    let seq = db.one(
+        "SELECT seq FROM messages WHERE id = ?1 AND conversation = ?2",
+        (int(target.0), int(view.conversation.0)),
+        |row| rows::seq(row, 0),
+    )?;
+    match seq {
+        Some(seq) if view.sight(db)?.sees(seq) => Ok(()),
+        _ => Err(Error::not_found().into()),
+    }
+}
+
+fn edit(tx: &mut Tx<'_>, context: &Context, id: MessageId, text: &Arc<str>) -> Step<Appended> {
+    let (mut view, mut message) = visible(tx.db, &context.actor, id)?;
+    let Some(content) = message.content.take() else {
+        return Err(Error::not_found().into());
+    };
+    view.allow(Action::Edit { own: message.sender.id == context.actor.user })?;
+    if content.text == *text {
+        message.content = Some(content);
+        return Ok(Appended { message: Arc::new(message), epoch: view.epoch, duplicate: true });
+    }
+    tx.db.run(
+        "INSERT INTO revisions (message, seq, text, at) VALUES (?1, ?2, ?3, ?4)",
+        (
+            int(id.0),
+            int(message.change_seq.0),
+            &content.text,
+            message.edited_at.unwrap_or(message.created_at),
+        ),
+    )?;
+    let (seq, at) = view.next_change(tx, context.now)?;
+    tx.db.run(
+        "UPDATE messages SET text = ?2, change_seq = ?3, edited_at = ?4 WHERE id = ?1",
+        (int(id.0), text, int(seq.0), at),
+    )?;
+    // The old text may still lie in the WAL; it is not secret before the message is deleted.
+    message.content = Some(Content { text: text.clone(), metadata: content.metadata });
+    message.change_seq = seq;
+    message.edited_at = Some(at);
+    let message = Arc::new(message);
+    let edited = Event::MessageEdited(message.clone());
+    tx.publish(view.envelope(Some(seq), at, context.origin, edited));
+    Ok(Appended { message, epoch: view.epoch, duplicate: false })
+}
+
+fn delete(tx: &mut Tx<'_>, context: &Context, id: MessageId) -> Step<Appended> {
+    let (mut view, mut message) = visible(tx.db, &context.actor, id)?;
+    view.allow(Action::Delete { own: message.sender.id == context.actor.user })?;
+    if message.deleted_at.is_some() {
+        return Ok(Appended { message: Arc::new(message), epoch: view.epoch, duplicate: true });
+    }
+    let (seq, at) = view.next_change(tx, context.now)?;
+    tx.db.run("DELETE FROM revisions WHERE message = ?1", [int(id.0)])?;
+    tx.db.run(
+        "UPDATE messages SET text = NULL, metadata = NULL, change_seq = ?2, deleted_at = ?3 WHERE id = ?1",
+        (int(id.0), int(seq.0), at),
+    )?;
+    tx.note_erasure();
+    message.content = None;
+    message.change_seq = seq;
+    message.deleted_at = Some(at);
+    let message = Arc::new(message);
+    let deleted = Event::MessageDeleted(message.clone());
+    tx.publish(view.envelope(Some(seq), at, context.origin, deleted));
+    Ok(Appended { message, epoch: view.epoch, duplicate: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(text: &str, metadata: Option<&str>, reply_to: Option<u64>) -> [u8; 32] {
+        content_hash(&SendMessage {
+            conversation: ConversationId(1),
+            client_id: None,
+            text: text.into(),
+            metadata: metadata.map(Into::into),
+            reply_to: reply_to.map(MessageId),
+            kind: MessageKind::Text,
+        })
+    }
+
+    #[test]
+    fn no_two_contents_share_a_hash_by_their_encoding() {
+        let hashes = [
+            hash("ab", None, None),
+            hash("a", Some("b"), None),
+            hash("", Some("ab"), None),
+            hash("ab", Some(""), None),
+            hash("ab", None, Some(0)),
+        ];
+        for (place, one) in hashes.iter().enumerate() {
+            assert!(hashes.iter().skip(place + 1).all(|other| one != other), "{place}");
+        }
+    }
+}

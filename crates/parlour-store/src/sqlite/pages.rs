@@ -1,0 +1,133 @@
+//! Reading messages: pages of a conversation, and what a message said before.
+
+use std::sync::Arc;
+
+use parlour_core::{
+    ConversationId, Seq,
+    command::Actor,
+    model::{Message, Revision},
+    port::store::{MessagePage, Page},
+};
+
+use super::{
+    db::{Db, Step},
+    facts::{Sight, View},
+    rows::{self, MESSAGE, int, limit, seq},
+};
+
+/// Which way a page is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    OldestFirst,
+    NewestFirst,
+}
+
+/// A page of a conversation, as the actor may see it.
+pub(super) fn page(
+    db: &Db,
+    actor: &Actor,
+    conversation: ConversationId,
+    page: Page,
+    most: usize,
+) -> Step<MessagePage> {
+    let sight = View::readable(db, conversation, actor)?.sight(db)?;
+    let read =
+        |after, up_to, most, order| between(db, conversation, &sight, (after, up_to), most, order);
+    let end = Seq(u64::MAX);
+    let (mut messages, has_before, has_after) = match page {
+        Page::Newest | Page::Before(_) => {
+            let last = match page {
+                Page::Before(seq) => Seq(seq.0.saturating_sub(1)),
+                Page::Newest | Page::After(_) => end,
+            };
+            let mut messages = read(Seq::ZERO, last, most.saturating_add(1), Order::NewestFirst)?;
+            let has_before = messages.len() > most;
+            messages.truncate(most);
+            messages.reverse();
+            let has_after = last != end && !read(last, end, 1, Order::OldestFirst)?.is_empty();
+            (messages, has_before, has_after)
+        }
+        Page::After(seq) => {
+            let messages = read(seq, end, most.saturating_add(1), Order::OldestFirst)?;
+            let has_before = !read(Seq::ZERO, seq, 1, Order::NewestFirst)?.is_empty();
+            let has_after = messages.len() > most;
+            (messages, has_before, has_after)
+        }
+    };
+    messages.truncate(most);
+    Ok(MessagePage { messages, has_before, has_after })
+}
+
+/// The visible messages after one seq and up to another.
+fn between(
+    db: &Db,
+    conversation: ConversationId,
+    sight: &Sight,
+    (after, up_to): (Seq, Seq),
+    most: usize,
+    order: Order,
+) -> rusqlite::Result<Vec<Arc<Message>>> {
+    let direction = match order {
+        Order::OldestFirst => "ASC",
+        Order::NewestFirst => "DESC",
+    };
+    let sql = format!(
+        "SELECT {MESSAGE} FROM messages m \
+         WHERE m.conversation = ?1 AND m.seq > ?2 AND m.seq <= ?3 ORDER BY m.seq {direction} LIMIT ?4"
+    );
+    let mut parts = sight.ranges().to_vec();
+    if order == Order::NewestFirst {
+        parts.reverse();
+    }
+    let mut messages = Vec::new();
+    for (begin, end) in parts {
+        let (begin, end) = (begin.max(after), end.min(up_to));
+        if begin >= end || messages.len() >= most {
+            continue;
+        }
+        messages.extend(db.all(
+            &sql,
+            (int(conversation.0), int(begin.0), int(end.0), limit(most - messages.len())),
+            |row| rows::message(db, row).map(Arc::new),
+        )?);
+    }
+    Ok(messages)
+}
+
+/// The newest message that is in sight and still stands.
+pub(super) fn last_standing(
+    db: &Db,
+    conversation: ConversationId,
+    sight: &Sight,
+) -> rusqlite::Result<Option<Message>> {
+    let sql = format!(
+        "SELECT {MESSAGE} FROM messages m \
+         WHERE m.conversation = ?1 AND m.seq > ?2 AND m.seq <= ?3 AND m.deleted_at IS NULL \
+         ORDER BY m.seq DESC LIMIT 1"
+    );
+    for (begin, end) in sight.ranges().iter().rev() {
+        let params = (int(conversation.0), int(begin.0), int(end.0));
+        if let Some(message) = db.one(&sql, params, |row| rows::message(db, row))? {
+            return Ok(Some(message));
+        }
+    }
+    Ok(None)
+}
+
+/// What a message said before, the present text last; nothing of a deleted one.
+pub(super) fn revisions(db: &Db, message: &Message) -> rusqlite::Result<Vec<Revision>> {
+    let Some(content) = &message.content else {
+        return Ok(Vec::new());
+    };
+    let mut revisions = db.all(
+        "SELECT seq, text, at FROM revisions WHERE message = ?1 ORDER BY seq",
+        [int(message.id.0)],
+        |row| Ok(Revision { seq: seq(row, 0)?, text: rows::shared(row, 1)?, at: row.get(2)? }),
+    )?;
+    revisions.push(Revision {
+        seq: message.change_seq,
+        text: content.text.clone(),
+        at: message.edited_at.unwrap_or(message.created_at),
+    });
+    Ok(revisions)
+}
