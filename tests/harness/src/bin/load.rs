@@ -1,0 +1,2 @@
+//! `parlour-load`: how fast, how much memory, how quickly back.
+fn main() {}

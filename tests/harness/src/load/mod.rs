@@ -1,0 +1,1 @@
+//! Load: how fast, how much memory, how quickly back.

@@ -1,0 +1,1 @@
+//! Tests of the whole program, and of the rules of the repository.
