@@ -7,7 +7,8 @@
 //! - The facts of a decision are read in the same transaction, and [`crate::policy::decide`] is asked there;
 //!   when it refuses, nothing is stored.
 //! - After a commit and before its callers are answered, the [`CommitSink`] gets the envelopes of the
-//!   transaction, those of one conversation in the order of their seqs.
+//!   transaction, those of one conversation in the order of their seqs. Of a step's envelopes exactly one carries
+//!   the command's origin: the one that the reply stands for.
 //! - Stored times are `max(now, the conversation's latest)`, so that they never go back in a conversation (G17).
 //! - A read sees every write that was answered before it began, and never waits for a writer.
 //! - Errors: a refusal carries its own code; [`crate::Code::Unavailable`] means that nothing was stored,
@@ -21,7 +22,7 @@ use super::BoxFuture;
 use crate::{
     command::{Actor, ConversationPatch, MarkTarget, NewConversation, RoleChange, SendMessage},
     error::Result,
-    event::{Envelope, Origin},
+    event::{Envelope, Event, Origin},
     ids::{ConversationId, Epoch, MessageId, Seq, UserId},
     model::{
         ApiKey, Conversation, ConversationSummary, Credential, Membership, Message, Millis,
@@ -78,7 +79,8 @@ pub struct Context {
     pub create_users: bool,
 }
 
-/// What is known of a user from a sign-in or from the host application. `None` leaves a field as it is.
+/// What is known of a user from a sign-in or from the host application. `None` leaves a field as it is, an
+/// empty text returns it to its default.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ProfileUpdate {
     /// Who.
@@ -126,6 +128,9 @@ pub trait UserStore: Send + Sync + 'static {
     fn revoke_user(&self, id: UserId, before: Millis) -> BoxFuture<'_, Result<()>>;
 
     /// Blocks or unblocks; repeating it changes nothing. Returns the direct conversations of the two.
+    ///
+    /// # Errors
+    /// [`crate::Code::NotFound`] when a user to be blocked is unknown and `create_users` is off.
     fn set_block(
         &self,
         context: Context,
@@ -165,8 +170,9 @@ pub trait ConversationStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`crate::Code::NotFound`] when a participant is unknown and `create_users` is off,
-    /// [`crate::Code::Blocked`] when one of two blocks the other, [`crate::Code::Conflict`] when the external
-    /// id belongs to a conversation that the actor is not in.
+    /// [`crate::Code::Blocked`] when a participant has blocked the actor or, where none stands yet between two,
+    /// the other way round, [`crate::Code::Conflict`] when the external id belongs to a conversation that the
+    /// actor is not in.
     fn create_conversation(
         &self,
         context: Context,
@@ -213,7 +219,8 @@ pub trait ConversationStore: Send + Sync + 'static {
         patch: ConversationPatch,
     ) -> BoxFuture<'_, Result<Conversation>>;
 
-    /// Adds a user (a Change), at most `most` in all. Returns whether he was new.
+    /// Adds a user (a Change), at most `most` in all. Returns whether he was new. His own joining is the first
+    /// that he sees, and he has read all before it; who enters an empty group owns it.
     ///
     /// # Errors
     /// [`crate::Code::Limit`] when full, [`crate::Code::Blocked`] when the user has blocked the actor, and
@@ -239,6 +246,10 @@ pub trait ConversationStore: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<()>>;
 
     /// Changes a role (a Change). Naming an owner makes the old owner an admin (a Change of its own, first).
+    ///
+    /// # Errors
+    /// [`crate::Code::NotFound`] when he is no participant, [`crate::Code::Conflict`] for taking the role of the
+    /// owner away without naming another.
     fn set_role(&self, context: Context, change: RoleChange) -> BoxFuture<'_, Result<()>>;
 }
 
@@ -278,8 +289,12 @@ pub struct MessagePage {
 
 /// Messages.
 pub trait MessageStore: Send + Sync + 'static {
-    /// Stores a message (a Change) and moves the sender's own watermark to it. The same sender, conversation
-    /// and client id give the first message back for ever, if text, metadata, kind and `reply_to` are the same.
+    /// Stores a message (a Change). The same sender, conversation and client id give the first message back for
+    /// ever, if text, metadata, kind and `reply_to` are the same; also to a sender who could not send it now.
+    ///
+    /// A participant who says something (what the system says does not count) has read what was said before: his
+    /// watermark moves to his message. It moves silently, because the message tells it, unless it thereby covers
+    /// messages of others: then an [`crate::event::Event::Receipt`] is published as by [`Self::mark`].
     ///
     /// # Errors
     /// [`crate::Code::Conflict`] for a known client id with other content; [`crate::Code::NotFound`] for a
@@ -323,14 +338,15 @@ pub trait MessageStore: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'_, Result<MessagePage>>;
 
-    /// What a message said before, oldest first, the present text last.
+    /// What a message said before, oldest first, the present text last; nothing of a deleted one.
     ///
     /// # Errors
     /// [`crate::Code::NotFound`].
     fn revisions(&self, actor: Actor, id: MessageId) -> BoxFuture<'_, Result<Vec<Revision>>>;
 
     /// Moves the actor's watermark forward; never back, never past the end. Reading implies receiving. Publishes
-    /// an [`crate::event::Event::Receipt`] when it moved. Returns where it stands.
+    /// an [`crate::event::Event::Receipt`] when it moved. Returns where it stands. A message of his own as the
+    /// target moves nothing.
     ///
     /// # Errors
     /// [`crate::Code::NotFound`], also for a message of another conversation.
@@ -348,8 +364,28 @@ pub trait MessageStore: Send + Sync + 'static {
 pub struct Replay {
     /// The Changes in the order of their seqs. What later Changes have superseded is not there.
     pub envelopes: Vec<Envelope>,
-    /// Every Change up to here is covered.
+    /// Every Change up to here is covered: `up_to`, the end of the log, or the last one that fitted. Zero when
+    /// the conversation does not exist or the viewer is not in it.
     pub covered: Seq,
+}
+
+impl Replay {
+    /// The same for somebody who had seen everything up to `start`, and reads on in several pages.
+    ///
+    /// A message that was created after `start`, and edited, lies in the page of the edit, so that page tells
+    /// of an edit of something unknown. Here it is created. (When it was edited between the reading of two pages,
+    /// it is created twice; the second one is its newer state.)
+    #[must_use]
+    pub fn seen_from(mut self, start: Seq) -> Self {
+        for envelope in &mut self.envelopes {
+            if let Event::MessageEdited(message) = &envelope.event
+                && message.seq > start
+            {
+                envelope.event = Event::MessageCreated(message.clone());
+            }
+        }
+        self
+    }
 }
 
 /// Where a conversation's log ends.
@@ -381,7 +417,7 @@ pub trait LogStore: Send + Sync + 'static {
     /// he may see (nothing when he is no participant); without, everything (for the hub, which knows who may see it).
     ///
     /// A message whose last change lies in the range comes once: created (perhaps already edited) when its
-    /// creation lies in the range too, else edited; or deleted.
+    /// creation lies in the range too, else edited; or deleted. Who reads several pages: [`Replay::seen_from`].
     fn replay(
         &self,
         viewer: Option<UserId>,
@@ -392,14 +428,15 @@ pub trait LogStore: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Replay>>;
 
     /// The watermarks that moved after version `since`, with the version of each, as
-    /// [`crate::event::Event::Receipt`] envelopes, oldest version first.
+    /// [`crate::event::Event::Receipt`] envelopes, oldest version first. Where each stood before is not kept:
+    /// `from` is zero.
     fn receipts(
         &self,
         conversation: ConversationId,
         since: u64,
     ) -> BoxFuture<'_, Result<Vec<Envelope>>>;
 
-    /// Where the logs of conversations end, those that do not exist left out.
+    /// Where the logs of conversations end, in the given order, those that do not exist left out.
     fn heads(&self, conversations: Vec<ConversationId>) -> BoxFuture<'_, Result<Vec<Head>>>;
 
     /// Everybody who is in a conversation, with the seq after which each sees it.
