@@ -1,1 +1,5 @@
-//! Placeholder while the crate is being laid out.
+//! How processes wake each other: in one process today, over Redis where there are several.
+
+pub mod memory;
+
+pub use memory::MemoryBus;

@@ -1,0 +1,74 @@
+//! Why the server closes a connection: the codes of `contract/close_codes.toml`.
+
+use std::{borrow::Cow, time::Duration};
+
+/// A close code with its reason for the client's log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Close {
+    pub(crate) code: u16,
+    pub(crate) reason: Cow<'static, str>,
+}
+
+impl Close {
+    pub(crate) const PROTOCOL_BROKEN: Self = Self::fixed(4400, "protocol_broken");
+    pub(crate) const NOT_AUTHENTICATED: Self = Self::fixed(4401, "not_authenticated");
+    pub(crate) const EXPIRED: Self = Self::fixed(4401, "expired");
+    pub(crate) const REVOKED: Self = Self::fixed(4401, "revoked");
+    pub(crate) const AUTH_TIMEOUT: Self = Self::fixed(4408, "auth_timeout");
+    pub(crate) const PING_TIMEOUT: Self = Self::fixed(4408, "ping_timeout");
+    pub(crate) const REPLACED: Self = Self::fixed(4409, "replaced");
+    pub(crate) const SLOW_CONSUMER: Self = Self::fixed(4508, "slow_consumer");
+    pub(crate) const BINARY: Self = Self::fixed(1003, "text frames only");
+    pub(crate) const MESSAGE_TIMEOUT: Self = Self::fixed(1008, "message not finished in time");
+
+    const fn fixed(code: u16, reason: &'static str) -> Self {
+        Self { code, reason: Cow::Borrowed(reason) }
+    }
+
+    /// The server restarts; when to come back.
+    pub(crate) fn restarting(retry_after: Duration) -> Self {
+        Self { code: 1012, reason: retry(retry_after) }
+    }
+
+    /// Too many frames or connections; when to come back.
+    pub(crate) fn too_many(retry_after: Duration) -> Self {
+        Self { code: 4429, reason: retry(retry_after) }
+    }
+}
+
+fn retry(after: Duration) -> Cow<'static, str> {
+    format!("retry_after_ms={}", after.as_millis()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_in_the_contract() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../contract/close_codes.toml");
+        let contract: toml::Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
+        let wait = Duration::from_secs(1);
+        for close in [
+            Close::PROTOCOL_BROKEN,
+            Close::NOT_AUTHENTICATED,
+            Close::EXPIRED,
+            Close::REVOKED,
+            Close::AUTH_TIMEOUT,
+            Close::PING_TIMEOUT,
+            Close::REPLACED,
+            Close::SLOW_CONSUMER,
+            Close::BINARY,
+            Close::MESSAGE_TIMEOUT,
+            Close::restarting(wait),
+            Close::too_many(wait),
+        ] {
+            assert!(
+                contract.contains_key(&close.code.to_string()),
+                "{} is not in the contract",
+                close.code
+            );
+            assert!(close.reason.len() <= 123, "{} has too long a reason", close.code);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! From the store to the hub: what was committed, in the order of commits.
+
+use std::{sync::Arc, time::Instant};
+
+use parlour_core::{
+    event::{Envelope, Event},
+    port::{
+        bus::{Bus, BusMessage},
+        store::{CommitSink, Store},
+    },
+};
+use tokio::sync::mpsc;
+
+use super::{Hub, hub};
+use crate::{metrics::Metrics, tasks::Tasks};
+
+/// Batches of the store that may wait for the hub. When they are this many the store waits: senders slow down
+/// before anything is lost.
+const WAITING_BATCHES: usize = 256;
+
+/// Replayed at once while a hole is closed.
+const HEAL_PAGE: usize = 500;
+
+struct Batch {
+    envelopes: Vec<Envelope>,
+    committed: Instant,
+}
+
+/// The store's end.
+pub(crate) struct Inbox(mpsc::Sender<Batch>);
+
+impl CommitSink for Inbox {
+    fn committed(&self, envelopes: Vec<Envelope>) {
+        if envelopes.is_empty() {
+            return;
+        }
+        // Called on the store's own thread. The other end goes only when the process ends.
+        drop(self.0.blocking_send(Batch { envelopes, committed: Instant::now() }));
+    }
+}
+
+/// The hub's end.
+pub(crate) struct Dispatcher {
+    batches: mpsc::Receiver<Batch>,
+}
+
+impl Dispatcher {
+    /// The two ends.
+    pub(crate) fn new() -> (Arc<Inbox>, Self) {
+        let (sender, batches) = mpsc::channel(WAITING_BATCHES);
+        (Arc::new(Inbox(sender)), Self { batches })
+    }
+
+    /// Delivers until the store is closed.
+    pub(crate) fn start(
+        mut self,
+        hub: Arc<Hub>,
+        store: Arc<dyn Store>,
+        bus: Arc<dyn Bus>,
+        metrics: Arc<Metrics>,
+        tasks: &Tasks,
+    ) {
+        let stopping = tasks.clone();
+        tasks.spawn("dispatcher", async move {
+            loop {
+                let batch = tokio::select! {
+                    batch = self.batches.recv() => batch,
+                    () = stopping.stopping() => None,
+                };
+                let Some(batch) = batch else { break };
+                deliver(&hub, &*store, &batch.envelopes).await;
+                metrics.delivered_seconds.observe(batch.committed.elapsed().as_secs_f64());
+                count(&metrics, &batch.envelopes);
+                announce(&*bus, &batch.envelopes).await;
+            }
+        });
+    }
+}
+
+async fn deliver(hub: &Hub, store: &dyn Store, envelopes: &[Envelope]) {
+    let mut dirty = Vec::new();
+    for envelope in envelopes {
+        // A hole is closed by reading what is missing. It comes to an end: each round reads something, or gives up.
+        while let Err(hole) = hub.deliver(envelope, &mut dirty) {
+            let end = hole.before;
+            let read = store.replay(None, hole.conversation, hole.after, end, HEAL_PAGE).await;
+            match read {
+                Ok(replay) if replay.covered > hole.after => {
+                    hub.deliver_replay(hole.conversation, &replay, &mut dirty);
+                }
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::error!(?error, conversation = %hole.conversation, "a gap could not be read");
+                    break;
+                }
+            }
+        }
+    }
+    hub::flush(&mut dirty);
+}
+
+fn count(metrics: &Metrics, envelopes: &[Envelope]) {
+    let sent = envelopes.iter().filter(|e| matches!(e.event, Event::MessageCreated(_))).count();
+    metrics.messages.inc_by(sent as u64);
+}
+
+/// Tells other processes how far the logs have grown. They read the rest themselves.
+async fn announce(bus: &dyn Bus, envelopes: &[Envelope]) {
+    let head = |envelope: &Envelope| {
+        let (conversation, seq) = envelope.conversation.zip(envelope.seq)?;
+        Some(BusMessage::Head { conversation, seq })
+    };
+    let heads: Vec<_> = envelopes.iter().filter_map(head).collect();
+    if let Err(error) = bus.publish(heads).await {
+        tracing::warn!(%error, "other processes could not be told; they will find out by themselves");
+    }
+}

@@ -1,0 +1,247 @@
+//! One event to everybody who listens, encoded once for each audience.
+
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+use parlour_core::{
+    ConversationId, Seq, UserId,
+    event::{Envelope, Event},
+    port::store::Replay,
+};
+use parlour_websocket::Frame;
+use parlour_wire::{Audience, Variant};
+
+use super::{Hub, State};
+use crate::{gateway::conn::Conn, metrics::Metrics};
+
+/// Changes that did not come by: they must be read from the store before what follows can be delivered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Hole {
+    pub(crate) conversation: ConversationId,
+    /// The last Change that was delivered.
+    pub(crate) after: Seq,
+    /// The one that came instead of its successor.
+    pub(crate) before: Seq,
+}
+
+impl Hub {
+    /// Delivers an event: the next Change of its conversation goes out, an old one is dropped. Connections with
+    /// something to write are added to `dirty`.
+    pub(crate) fn deliver(
+        &self,
+        envelope: &Envelope,
+        dirty: &mut Vec<Arc<Conn>>,
+    ) -> Result<(), Hole> {
+        let mut state = self.state.lock();
+        let outcome = state.deliver(envelope, dirty, &self.metrics);
+        if outcome.is_ok() {
+            self.metrics.events.inc();
+        }
+        outcome
+    }
+
+    /// Delivers what was read from the store to close a hole.
+    pub(crate) fn deliver_replay(
+        &self,
+        conversation: ConversationId,
+        replay: &Replay,
+        dirty: &mut Vec<Arc<Conn>>,
+    ) {
+        self.metrics.heals.inc();
+        let mut state = self.state.lock();
+        for envelope in &replay.envelopes {
+            state.fan_out(envelope, dirty, &self.metrics);
+        }
+        if let Some(topic) = state.topics.get_mut(&conversation) {
+            topic.last_seq = topic.last_seq.max(Some(replay.covered));
+        }
+    }
+}
+
+impl State {
+    fn deliver(
+        &mut self,
+        envelope: &Envelope,
+        dirty: &mut Vec<Arc<Conn>>,
+        metrics: &Metrics,
+    ) -> Result<(), Hole> {
+        if let (Some(conversation), Some(seq)) = (envelope.conversation, envelope.seq)
+            && let Some(topic) = self.topics.get_mut(&conversation)
+        {
+            match topic.last_seq {
+                Some(last) if seq <= last => return Ok(()),
+                Some(last) if seq > last.next() => {
+                    return Err(Hole { conversation, after: last, before: seq });
+                }
+                _ => topic.last_seq = Some(seq),
+            }
+        }
+        self.fan_out(envelope, dirty, metrics);
+        Ok(())
+    }
+
+    /// Puts the event into the queues of everybody concerned, and applies what it changes about who listens.
+    pub(super) fn fan_out(
+        &mut self,
+        envelope: &Envelope,
+        dirty: &mut Vec<Arc<Conn>>,
+        metrics: &Metrics,
+    ) {
+        match (&envelope.event, envelope.conversation, envelope.seq) {
+            (Event::ConversationCreated { conversation, participants }, ..) => {
+                self.conversation_created(conversation, participants);
+            }
+            (Event::ParticipantJoined { participant, .. }, Some(at), Some(seq)) => {
+                self.participant_joined(at, seq, participant);
+                self.topics
+                    .entry(at)
+                    .and_modify(|topic| topic.last_seq = topic.last_seq.max(Some(seq)));
+            }
+            _ => {}
+        }
+        if let Some(conversation) = envelope.conversation {
+            self.to_listeners(conversation, envelope, dirty, metrics);
+            self.note(conversation, &envelope.event);
+        }
+        match (&envelope.event, envelope.conversation, envelope.seq) {
+            (Event::ParticipantLeft { user, .. }, Some(at), Some(seq)) => {
+                self.participant_left(at, seq, &user.id);
+            }
+            (Event::MessageCreated(message), Some(at), _) => {
+                self.typing_ends(at, &message.sender.id);
+            }
+            _ => {}
+        }
+    }
+
+    fn to_listeners(
+        &mut self,
+        conversation: ConversationId,
+        envelope: &Envelope,
+        dirty: &mut Vec<Arc<Conn>>,
+        metrics: &Metrics,
+    ) {
+        let mut encoder = Encoder::new(envelope);
+        let mut delivered = 0;
+        let mut origin = envelope.origin.map(|origin| origin.connection);
+        if let Some(topic) = self.topics.get(&conversation) {
+            for subscriber in &topic.subscribers {
+                if envelope.seq.is_some_and(|seq| seq <= subscriber.joined) {
+                    continue;
+                }
+                let Some(slot) = self.slots.get(subscriber.slot) else { continue };
+                if encoder.is_hidden_from(&slot.user, &slot.hidden) {
+                    continue;
+                }
+                for conn in &slot.conns {
+                    if conn.listening.load(Relaxed) {
+                        delivered += u64::from(encoder.send(conn, dirty));
+                        origin = origin.filter(|key| *key != conn.key);
+                    }
+                }
+            }
+        }
+        // Who asked is answered even when he does not listen to this conversation.
+        if let Some(conn) = origin.and_then(|key| self.conns.get(&key)) {
+            delivered += u64::from(encoder.answer(conn, dirty));
+        }
+        metrics.deliveries.inc_by(delivered);
+    }
+}
+
+/// The frames of one event, each made when the first connection needs it.
+struct Encoder<'a> {
+    envelope: &'a Envelope,
+    actor: Option<&'a UserId>,
+    made: Vec<(&'static str, Variant, Option<Frame>)>,
+}
+
+impl<'a> Encoder<'a> {
+    fn new(envelope: &'a Envelope) -> Self {
+        let actor = match &envelope.event {
+            Event::MessageCreated(message)
+            | Event::MessageEdited(message)
+            | Event::MessageDeleted(message) => Some(&message.sender.id),
+            Event::Receipt { user, .. } => Some(user),
+            Event::Typing { user, .. } | Event::Presence { user, .. } => Some(&user.id),
+            Event::ParticipantJoined { by, .. }
+            | Event::ParticipantLeft { by, .. }
+            | Event::RoleChanged { by, .. }
+            | Event::ConversationChanged { by, .. } => Some(by),
+            Event::ConversationCreated { .. } => None,
+        };
+        Self { envelope, actor, made: Vec::new() }
+    }
+
+    /// Typing is not shown to the typist, nor between two of whom one has blocked the other.
+    fn is_hidden_from(&self, user: &UserId, hidden: &[UserId]) -> bool {
+        match &self.envelope.event {
+            Event::Typing { user: typist, .. } => typist.id == *user || hidden.contains(&typist.id),
+            Event::ConversationCreated { .. }
+            | Event::MessageCreated(_)
+            | Event::MessageEdited(_)
+            | Event::MessageDeleted(_)
+            | Event::ParticipantJoined { .. }
+            | Event::ParticipantLeft { .. }
+            | Event::RoleChanged { .. }
+            | Event::ConversationChanged { .. }
+            | Event::Receipt { .. }
+            | Event::Presence { .. } => false,
+        }
+    }
+
+    /// Queues the frame for a connection; whether there was one and it was taken.
+    fn send(&mut self, conn: &Arc<Conn>, dirty: &mut Vec<Arc<Conn>>) -> bool {
+        let audience = match self.envelope.origin {
+            Some(origin) if origin.connection == conn.key => Audience::Origin(origin.command),
+            _ if self.actor == Some(&conn.user) => Audience::Sender,
+            _ => Audience::Others,
+        };
+        self.queue(conn, audience, dirty)
+    }
+
+    /// Queues the answer for the connection that asked, if the event answers.
+    fn answer(&mut self, conn: &Arc<Conn>, dirty: &mut Vec<Arc<Conn>>) -> bool {
+        let Some(origin) = self.envelope.origin else { return false };
+        let audience = Audience::Origin(origin.command);
+        conn.dialect.variant(self.envelope, audience) == Variant::Reply
+            && self.queue(conn, audience, dirty)
+    }
+
+    fn queue(&mut self, conn: &Arc<Conn>, audience: Audience, dirty: &mut Vec<Arc<Conn>>) -> bool {
+        let Some(frame) = self.frame(conn, audience) else { return false };
+        let mark = self.envelope.conversation.zip(self.envelope.seq);
+        let queued = conn.push(Conn::item(frame, self.envelope.event.durability(), mark));
+        if queued && !conn.dirty.swap(true, Relaxed) {
+            dirty.push(conn.clone());
+        }
+        queued
+    }
+
+    fn frame(&mut self, conn: &Conn, audience: Audience) -> Option<Frame> {
+        let variant = conn.dialect.variant(self.envelope, audience);
+        let name = conn.dialect.name();
+        if variant != Variant::Reply
+            && let Some((.., frame)) =
+                self.made.iter().find(|made| (made.0, made.1) == (name, variant))
+        {
+            return frame.clone();
+        }
+        let mut known = true;
+        let frame = Conn::frame(|out| known = conn.dialect.encode(self.envelope, audience, out));
+        let frame = known.then_some(frame);
+        if variant != Variant::Reply {
+            self.made.push((name, variant, frame.clone()));
+        }
+        frame
+    }
+}
+
+/// Sends one event to connections that were chosen by the caller.
+pub(super) fn to_connections<'a>(
+    envelope: &Envelope,
+    conns: impl Iterator<Item = &'a Arc<Conn>>,
+    dirty: &mut Vec<Arc<Conn>>,
+) -> u64 {
+    let mut encoder = Encoder::new(envelope);
+    conns.map(|conn| u64::from(encoder.send(conn, dirty))).sum()
+}

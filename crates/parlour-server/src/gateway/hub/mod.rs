@@ -1,0 +1,303 @@
+//! Fan-out to the connections of this process: who is here, who listens to which conversation.
+//!
+//! One lock guards the tables. Under it frames are only put into queues; sockets are written after it is
+//! released. What is subscribed is a *user* with all his connections, so that a connection costs the same
+//! in however many conversations its user is.
+
+mod deliver;
+mod presence;
+mod subscribe;
+mod typing;
+
+use std::{sync::Arc, sync::atomic::Ordering::Relaxed, time::Duration};
+
+use foldhash::HashMap;
+use parking_lot::Mutex;
+use parlour_core::{
+    ConversationId, Seq, UserId,
+    event::PresenceStatus,
+    limits::Limits,
+    model::{ConversationState, Millis, Profile, Role, SessionId},
+    port::clock::Clock,
+    presence::Presence,
+};
+use slab::Slab;
+
+use self::typing::Typing;
+use super::{close::Close, conn::Conn};
+use crate::metrics::{Metrics, Transport};
+
+/// Who is here and listens to what.
+pub(crate) struct Hub {
+    state: Mutex<State>,
+    limits: Arc<Limits>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Default)]
+struct State {
+    conns: HashMap<u64, Arc<Conn>>,
+    users: HashMap<UserId, usize>,
+    slots: Slab<Slot>,
+    topics: HashMap<ConversationId, Topic>,
+    typing: HashMap<(ConversationId, usize), Typing>,
+    last_seen: HashMap<UserId, Millis>,
+    /// Stamps slots that a fan-out to people has reached already.
+    round: u64,
+    draining: bool,
+}
+
+/// A user with connections here.
+struct Slot {
+    user: UserId,
+    profile: Arc<Profile>,
+    conns: Vec<Arc<Conn>>,
+    conversations: Vec<ConversationId>,
+    /// Those with whom no presence and typing is exchanged, because one has blocked the other.
+    hidden: Vec<UserId>,
+    presence: Presence,
+    last_seen: Millis,
+    /// How many connections are reading the user's conversations from the store at the moment, and who left
+    /// what meanwhile.
+    loading: u32,
+    left_while_loading: Vec<(ConversationId, Seq)>,
+    /// The conversations are subscribed.
+    loaded: bool,
+    round: u64,
+}
+
+/// A conversation that somebody here listens to.
+struct Topic {
+    /// The last Change that went through; `None` until the first one.
+    last_seq: Option<Seq>,
+    direct: bool,
+    state: ConversationState,
+    subscribers: Vec<Subscriber>,
+}
+
+#[derive(Clone, Copy)]
+struct Subscriber {
+    slot: usize,
+    joined: Seq,
+    role: Role,
+}
+
+/// Why a connection cannot be taken in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refused {
+    /// The user has too many live connections.
+    TooMany,
+    /// The server goes away.
+    Draining,
+}
+
+impl Hub {
+    pub(crate) fn new(
+        limits: Arc<Limits>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), limits, clock, metrics })
+    }
+
+    /// Whether one more connection of the user would be taken in.
+    pub(crate) fn has_room(&self, user: &UserId, device: Option<&str>) -> Result<(), Refused> {
+        let state = self.state.lock();
+        if state.draining {
+            return Err(Refused::Draining);
+        }
+        let Some(slot) = state.slot_of(user) else { return Ok(()) };
+        let live = slot.conns.iter().filter(|conn| !conn.is_closing());
+        let unresponsive = |conn: &&Arc<Conn>| conn.timing.pinged.load(Relaxed) != 0;
+        let replaces = |conn: &&Arc<Conn>| device.is_some() && conn.device.as_deref() == device;
+        let staying = live.filter(|conn| !unresponsive(conn) && !replaces(conn)).count();
+        if staying < self.limits.connections_per_user { Ok(()) } else { Err(Refused::TooMany) }
+    }
+
+    /// Takes a connection in. It gets no events yet. Connections that it replaces are closed: the same device in
+    /// the same dialect, and past the limit those that have not answered their ping.
+    pub(crate) fn register(&self, conn: &Arc<Conn>, profile: &Arc<Profile>) -> Result<(), Refused> {
+        self.has_room(&conn.user, conn.device.as_deref())?;
+        let mut state = self.state.lock();
+        let id = state.slot_or_insert(profile);
+        let mut ended = Vec::new();
+        if let Some(slot) = state.slots.get_mut(id) {
+            let same_device = |other: &Arc<Conn>| {
+                conn.device.is_some()
+                    && other.device == conn.device
+                    && other.dialect.name() == conn.dialect.name()
+            };
+            ended.extend(
+                slot.conns.iter().filter(|c| same_device(c)).map(|c| (c.clone(), Close::REPLACED)),
+            );
+            if slot.conns.len() >= self.limits.connections_per_user {
+                let silent = slot.conns.iter().filter(|c| c.timing.pinged.load(Relaxed) != 0);
+                ended.extend(silent.map(|c| (c.clone(), Close::PING_TIMEOUT)));
+            }
+            slot.conns.push(conn.clone());
+            slot.profile = profile.clone();
+        }
+        state.conns.insert(conn.key, conn.clone());
+        drop(state);
+        self.metrics.connects.inc();
+        self.gauge(conn).inc();
+        for (other, close) in ended {
+            other.close(&close);
+        }
+        Ok(())
+    }
+
+    /// Forgets a connection that has ended.
+    pub(crate) fn unregister(&self, conn: &Arc<Conn>) {
+        let now = self.clock.monotonic();
+        let mut state = self.state.lock();
+        if state.conns.remove(&conn.key).is_none() {
+            return;
+        }
+        self.gauge(conn).dec();
+        let Some(id) = state.users.get(&conn.user).copied() else { return };
+        let Some(slot) = state.slots.get_mut(id) else { return };
+        slot.conns.retain(|other| other.key != conn.key);
+        let was_listening = conn.timing.resumed.load(Relaxed) != 0;
+        let mut dirty = Vec::new();
+        if was_listening {
+            slot.last_seen = self.clock.now();
+            let changed = slot.presence.disconnected(conn.away.load(Relaxed), now);
+            if slot.conns.iter().all(|other| other.timing.resumed.load(Relaxed) == 0) {
+                state.stop_typing_everywhere(id);
+            }
+            if let Some(status) = changed {
+                state.announce(id, status, &mut dirty, &self.metrics);
+            }
+        }
+        state.forget_if_gone(id);
+        drop(state);
+        flush(&mut dirty);
+    }
+
+    /// How many connections there are.
+    pub(crate) fn connection_count(&self) -> usize {
+        self.state.lock().conns.len()
+    }
+
+    /// Every connection, for the sweep.
+    pub(crate) fn connections(&self) -> Vec<Arc<Conn>> {
+        self.state.lock().conns.values().cloned().collect()
+    }
+
+    fn close_where(&self, concerned: impl Fn(&Conn) -> bool, close: &Close) {
+        let concerned: Vec<_> =
+            self.connections().into_iter().filter(|conn| concerned(conn)).collect();
+        for conn in concerned {
+            conn.close(close);
+        }
+    }
+
+    /// Takes no more connections in, and sends those that are here away with a random time to come back in.
+    pub(crate) fn drain(&self, spread: Duration) {
+        self.state.lock().draining = true;
+        for conn in self.connections() {
+            let spread = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX).max(1);
+            // Multiplying by an odd constant scatters the counter over the spread; nobody gains by guessing it.
+            let wait = Duration::from_millis(conn.key.wrapping_mul(0x9e37_79b9_7f4a_7c15) % spread);
+            conn.send(Conn::frame(|out| parlour_wire::native::restarting(wait, out)));
+            let close = Close::restarting(wait);
+            conn.finish(Some(parlour_websocket::Frame::close(close.code, &close.reason)));
+        }
+    }
+
+    /// Whether the server goes away.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.state.lock().draining
+    }
+
+    /// Gives every connection up.
+    pub(crate) fn abort_all(&self) {
+        for conn in self.connections() {
+            conn.abort();
+        }
+    }
+
+    /// What others see of a user.
+    pub(crate) fn presence(&self, user: &UserId) -> PresenceStatus {
+        self.state
+            .lock()
+            .slot_of(user)
+            .map_or(PresenceStatus::Offline, |slot| slot.presence.status())
+    }
+
+    /// When users were last here, for the store; each is given once.
+    pub(crate) fn take_last_seen(&self) -> Vec<(UserId, Millis)> {
+        self.state.lock().last_seen.drain().collect()
+    }
+
+    fn gauge(&self, conn: &Conn) -> prometheus_client::metrics::gauge::Gauge {
+        self.metrics.connections.get_or_create_owned(&Transport { transport: conn.transport })
+    }
+}
+
+impl crate::auth::Revocations for Hub {
+    fn close_user(&self, user: &UserId) {
+        self.close_where(|conn| conn.user == *user, &Close::REVOKED);
+    }
+
+    fn close_session(&self, session: &SessionId) {
+        self.close_where(|conn| conn.session.as_ref() == Some(session), &Close::REVOKED);
+    }
+}
+
+impl State {
+    fn slot_of(&self, user: &UserId) -> Option<&Slot> {
+        self.users.get(user).and_then(|id| self.slots.get(*id))
+    }
+
+    fn slot_or_insert(&mut self, profile: &Arc<Profile>) -> usize {
+        if let Some(id) = self.users.get(&profile.id) {
+            return *id;
+        }
+        let id = self.slots.insert(Slot {
+            user: profile.id.clone(),
+            profile: profile.clone(),
+            conns: Vec::new(),
+            conversations: Vec::new(),
+            hidden: Vec::new(),
+            presence: Presence::default(),
+            last_seen: 0,
+            loading: 0,
+            left_while_loading: Vec::new(),
+            loaded: false,
+            round: 0,
+        });
+        self.users.insert(profile.id.clone(), id);
+        id
+    }
+
+    /// Forgets a user of whom nothing is left to wait for.
+    fn forget_if_gone(&mut self, id: usize) {
+        let gone = self.slots.get(id).is_some_and(|slot| {
+            slot.conns.is_empty() && slot.loading == 0 && slot.presence.is_gone()
+        });
+        if !gone {
+            return;
+        }
+        let slot = self.slots.remove(id);
+        self.users.remove(&slot.user);
+        for conversation in slot.conversations {
+            self.typing.remove(&(conversation, id));
+            if let Some(topic) = self.topics.get_mut(&conversation) {
+                topic.subscribers.retain(|subscriber| subscriber.slot != id);
+                if topic.subscribers.is_empty() {
+                    self.topics.remove(&conversation);
+                }
+            }
+        }
+    }
+}
+
+/// Writes what has gathered in the queues of these connections.
+pub(crate) fn flush(dirty: &mut Vec<Arc<Conn>>) {
+    for conn in dirty.drain(..) {
+        conn.flush();
+    }
+}

@@ -1,0 +1,180 @@
+//! Who is writing: at most one frame a second for each person and conversation, and an end for every beginning.
+
+use std::{sync::Arc, time::Duration};
+
+use parlour_core::{
+    ConversationId, Epoch, Result, UserId,
+    command::Authority,
+    event::{Envelope, Event},
+    model::ConversationKind,
+    policy::{Action, Facts, decide},
+};
+
+use super::{Hub, State, flush};
+use crate::{gateway::conn::Conn, metrics::Metrics};
+
+/// Shortest time between two frames about the same person in the same conversation.
+const SPACING: Duration = Duration::from_secs(1);
+
+/// What others were last told of somebody's typing, and what is so.
+pub(super) struct Typing {
+    told: bool,
+    told_at: Duration,
+    active: bool,
+    until: Duration,
+}
+
+impl Hub {
+    /// Somebody writes or stopped. Checked against what the hub knows of the conversation; a user who does not listen
+    /// to it is refused as a stranger.
+    ///
+    /// # Errors
+    /// Those of the policy.
+    pub(crate) fn typing(
+        &self,
+        user: &UserId,
+        authority: Authority,
+        conversation: ConversationId,
+        active: bool,
+    ) -> Result<()> {
+        let now = self.clock.monotonic();
+        let mut dirty = Vec::new();
+        let mut state = self.state.lock();
+        let id = state.users.get(user).copied();
+        let facts = state.typing_facts(id, authority, conversation);
+        decide(Action::Type, &facts)?;
+        if let Some(id) = id {
+            let ttl = self.limits.typing_ttl;
+            state.typing_is((conversation, id), active, now, now + ttl, &mut dirty, &self.metrics);
+        }
+        drop(state);
+        flush(&mut dirty);
+        Ok(())
+    }
+
+    /// Lets typing end that nobody ended, and tells what could not be told at once.
+    pub(crate) fn sweep_typing(&self) {
+        let now = self.clock.monotonic();
+        let mut dirty = Vec::new();
+        let mut state = self.state.lock();
+        if state.typing.is_empty() {
+            return;
+        }
+        let keys: Vec<_> = state.typing.keys().copied().collect();
+        for key in keys {
+            if let Some(typing) = state.typing.get_mut(&key) {
+                typing.active &= now < typing.until;
+            }
+            state.tell_typing(key, now, &mut dirty, &self.metrics);
+        }
+        drop(state);
+        flush(&mut dirty);
+    }
+}
+
+impl State {
+    fn typing_facts(&self, id: Option<usize>, authority: Authority, at: ConversationId) -> Facts {
+        use parlour_core::model::ConversationState::Open;
+        let topic = self.topics.get(&at);
+        let own =
+            topic.zip(id).and_then(|(topic, id)| topic.subscribers.iter().find(|s| s.slot == id));
+        let kind = match topic {
+            Some(topic) if topic.direct => ConversationKind::Direct,
+            _ => ConversationKind::Group,
+        };
+        Facts {
+            authority,
+            role: own.map(|subscriber| subscriber.role),
+            kind,
+            state: topic.map_or(Open, |topic| topic.state),
+            // Who is blocked is told nothing: the frame just goes to nobody.
+            blocked: false,
+        }
+    }
+
+    fn typing_is(
+        &mut self,
+        key: (ConversationId, usize),
+        active: bool,
+        now: Duration,
+        until: Duration,
+        dirty: &mut Vec<Arc<Conn>>,
+        metrics: &Metrics,
+    ) {
+        if !active && !self.typing.contains_key(&key) {
+            return;
+        }
+        let first = Typing { told: false, told_at: now.saturating_sub(SPACING), active, until };
+        let typing = self.typing.entry(key).or_insert(first);
+        typing.active = active;
+        typing.until = until;
+        let repeat = typing.told && active && now.saturating_sub(typing.told_at) >= SPACING;
+        if repeat {
+            // Told again, so that receivers who drop it after a while keep it.
+            typing.told = false;
+        }
+        self.tell_typing(key, now, dirty, metrics);
+    }
+
+    /// Tells others if they know something else, and if it is not too soon.
+    fn tell_typing(
+        &mut self,
+        key: (ConversationId, usize),
+        now: Duration,
+        dirty: &mut Vec<Arc<Conn>>,
+        metrics: &Metrics,
+    ) {
+        let Some(typing) = self.typing.get_mut(&key) else { return };
+        let due = now.saturating_sub(typing.told_at) >= SPACING;
+        let active = typing.active;
+        if typing.told != active && due {
+            (typing.told, typing.told_at) = (active, now);
+            self.send_typing(key, active, dirty, metrics);
+        }
+        // Kept until it would no longer hold anything back.
+        let over = self
+            .typing
+            .get(&key)
+            .is_some_and(|t| !t.active && !t.told && now.saturating_sub(t.told_at) >= SPACING);
+        if over {
+            self.typing.remove(&key);
+        }
+    }
+
+    fn send_typing(
+        &mut self,
+        (conversation, id): (ConversationId, usize),
+        active: bool,
+        dirty: &mut Vec<Arc<Conn>>,
+        metrics: &Metrics,
+    ) {
+        let Some(slot) = self.slots.get(id) else { return };
+        let envelope = Envelope {
+            conversation: Some(conversation),
+            epoch: Epoch::default(),
+            seq: None,
+            at: 0,
+            origin: None,
+            event: Event::Typing { user: slot.profile.clone(), active },
+        };
+        self.fan_out(&envelope, dirty, metrics);
+    }
+
+    /// Sending ends it: others are told as soon as the spacing allows.
+    pub(super) fn typing_ends(&mut self, at: ConversationId, user: &UserId) {
+        if let Some(id) = self.users.get(user)
+            && let Some(typing) = self.typing.get_mut(&(at, *id))
+        {
+            typing.active = false;
+        }
+    }
+
+    /// The last connection went: so does its typing, with the next sweep.
+    pub(super) fn stop_typing_everywhere(&mut self, id: usize) {
+        for ((_, slot), typing) in &mut self.typing {
+            if *slot == id {
+                typing.active = false;
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The accept loop: TCP with deadlines for the first byte and the head of a request.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{Router, body::Body};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tower::ServiceExt as _;
+
+use crate::{config::Network, tasks::Tasks};
+
+/// How long a client may take to send the head of a request, and how long a connection between two requests stays.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Largest head of a request, in bytes.
+const HEAD_BYTES: usize = 16 * 1024;
+
+/// Most header lines of a request.
+const HEADERS: usize = 100;
+
+/// Connections that the kernel may hold until they are accepted.
+const BACKLOG: i32 = 4096;
+
+/// Where a request really comes from: the peer, or what trusted reverse proxies say of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
+
+impl ClientAddress {
+    /// The right-most address of `X-Forwarded-For` that is no trusted proxy. The header of a peer that is none is
+    /// ignored; so is everything left of an entry that is no address.
+    pub(crate) fn of(headers: &http::HeaderMap, peer: IpAddr, proxies: &[Network]) -> Self {
+        let trusted = |address: IpAddr| proxies.iter().any(|network| network.contains(address));
+        let mut client = peer.to_canonical();
+        let lines = headers.get_all("x-forwarded-for").iter().rev();
+        let hops = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.rsplit(','));
+        for hop in hops {
+            if !trusted(client) {
+                break;
+            }
+            let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+            client = address.to_canonical();
+        }
+        Self(client)
+    }
+}
+
+/// Binds an address, with room for a storm of reconnects.
+///
+/// # Errors
+/// Those of the operating system.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Serves until the shutdown begins. Requests that are under way are finished by their own tasks.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    proxies: Vec<Network>,
+    tasks: Tasks,
+) {
+    let router = Arc::new((router, proxies));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = tasks.stopping() => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let (router, stopping) = (router.clone(), tasks.clone());
+                tasks.spawn_connection(connection(stream, peer, router, stopping));
+            }
+            Err(error) => {
+                // Out of descriptors, most likely: what is open goes on, and a moment later there may be room.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    shared: Arc<(Router, Vec<Network>)>,
+    tasks: Tasks,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY");
+    }
+    let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let router = shared.0.clone();
+        let client = ClientAddress::of(request.headers(), peer.ip(), &shared.1);
+        async move {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(client);
+            router.oneshot(request).await
+        }
+    });
+    let http = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEAD_BYTES)
+        .max_headers(HEADERS)
+        .half_close(false)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(http);
+    let outcome = tokio::select! {
+        outcome = http.as_mut() => outcome,
+        () = tasks.stopping() => {
+            http.as_mut().graceful_shutdown();
+            http.await
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "an HTTP connection ended badly");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(peer: &str, forwarded: &[&str], expected: &str) {
+        let mut headers = http::HeaderMap::new();
+        for line in forwarded {
+            headers.append("x-forwarded-for", line.parse().unwrap());
+        }
+        let proxies = ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+        let client = ClientAddress::of(&headers, peer.parse().unwrap(), &proxies);
+        assert_eq!(client.0.to_string(), expected, "{peer} {forwarded:?}");
+    }
+
+    #[test]
+    fn a19_only_trusted_proxies_are_believed() {
+        check("203.0.113.9", &["198.51.100.1"], "203.0.113.9");
+        check("10.0.0.1", &["198.51.100.1"], "198.51.100.1");
+        check("10.0.0.1", &["6.6.6.6, 198.51.100.1, 10.2.3.4"], "198.51.100.1");
+        check("10.0.0.1", &["6.6.6.6", "198.51.100.1"], "198.51.100.1");
+        check("10.0.0.1", &["6.6.6.6, nonsense"], "10.0.0.1");
+        check("10.0.0.1", &[], "10.0.0.1");
+        check("::ffff:10.0.0.1", &["2001:db8::1"], "2001:db8::1");
+        check("10.0.0.1", &[&"10.9.9.9,".repeat(100)], "10.0.0.1");
+    }
+}

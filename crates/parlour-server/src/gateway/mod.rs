@@ -1,0 +1,77 @@
+//! Sockets: from the accepted connection to the hub that fans events out.
+//!
+//! - [`listener`] accepts and serves HTTP with deadlines; [`upgrade`] turns a request into a socket.
+//! - [`connection`] reads one socket; [`session`] carries out what it asks; [`resume`] gives what was missed.
+//! - [`conn`] is what the rest of the process sees of a connection: its bounded queue and its deadlines.
+//! - [`dispatcher`] takes what the store has committed, in order, to the [`hub`], which knows who listens.
+//! - [`stream`] serves the same events as server-sent events and by polling.
+//! - [`sweep`] is the one timer for all connections.
+
+pub(crate) mod admission;
+pub(crate) mod close;
+pub(crate) mod conn;
+mod connection;
+mod cursor;
+pub(crate) mod dispatcher;
+pub(crate) mod hub;
+pub(crate) mod listener;
+mod preauth;
+mod resume;
+mod send_queue;
+mod session;
+mod stream;
+mod sweep;
+mod upgrade;
+
+use std::{sync::Arc, time::Duration};
+
+use parlour_core::{limits::Limits, port::clock::Clock, service::Chat};
+
+pub(crate) use self::{
+    admission::Admission,
+    close::Close,
+    dispatcher::{Dispatcher, Inbox},
+    hub::Hub,
+    upgrade::routes,
+};
+use crate::{auth::Auth, metrics::Metrics, tasks::Tasks};
+
+/// Everything that a connection needs of the process. Shared by all.
+pub(crate) struct Gateway {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) chat: Arc<Chat>,
+    pub(crate) auth: Arc<Auth>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) tasks: Tasks,
+    pub(crate) admission: Arc<Admission>,
+    /// Over which reconnects are spread when the server goes away.
+    pub(crate) drain_spread: Duration,
+}
+
+impl Gateway {
+    /// Starts the shared timer.
+    pub(crate) fn start(self: &Arc<Self>) {
+        let gateway = Arc::clone(self);
+        self.tasks.spawn("sweep", sweep::run(gateway));
+    }
+
+    /// Tells every client to come back later and waits until their connections have ended (guarantee G18).
+    /// No new command is accepted from now on; what was accepted is answered first.
+    pub(crate) async fn drain(&self, within: Duration) {
+        self.hub.drain(self.drain_spread);
+        let gone = async {
+            while self.hub.connection_count() > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if tokio::time::timeout(within, gone).await.is_err() {
+            tracing::warn!(
+                left = self.hub.connection_count(),
+                "not every connection ended in time"
+            );
+            self.hub.abort_all();
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! A native socket before its sign-in: it may say `auth`, within ten seconds, and nothing else.
+
+use std::{io, time::Duration};
+
+use parlour_core::{
+    Code, Error,
+    command::{Command, Identity},
+};
+use parlour_websocket::{Decoder, Frame, Message};
+use parlour_wire::{Dialect as _, Request, native::Native};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
+
+use super::{Gateway, close::Close, conn::Conn, connection, upgrade::Upgraded};
+
+/// How long the goodbye to somebody who did not sign in may take.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// A socket whose owner is known.
+pub(super) struct SignedIn {
+    pub(super) identity: Identity,
+    pub(super) socket: Upgraded,
+    pub(super) decoder: Decoder,
+}
+
+/// What the first frames of a socket are.
+enum First {
+    Auth { id: Option<u64>, token: std::sync::Arc<str>, rest: Vec<u8> },
+    More,
+    Goodbye(Vec<Frame>),
+}
+
+/// Waits for the sign-in. `None`: the socket has been closed.
+pub(super) async fn wait(gateway: &Gateway, mut socket: Upgraded) -> Option<SignedIn> {
+    let mut decoder = connection::decoder(gateway);
+    let early = std::mem::take(&mut socket.early);
+    let first =
+        timeout(gateway.limits.auth_timeout, first(gateway, &socket.stream, &mut decoder, early));
+    let farewell = match first.await {
+        Ok(Ok(First::Auth { id, token, rest })) => match gateway.auth.verify_token(&token).await {
+            Ok(identity) => {
+                socket.early = rest;
+                return Some(answered(socket, identity, decoder, id).await);
+            }
+            Err(error) => vec![refusal(id, error), close(&Close::NOT_AUTHENTICATED)],
+        },
+        Ok(Ok(First::Goodbye(frames))) => frames,
+        Ok(Ok(First::More) | Err(_)) => return None,
+        Err(_) => vec![close(&Close::AUTH_TIMEOUT)],
+    };
+    // Whether the goodbye arrives is the client's business.
+    let _unheard = timeout(GOODBYE, say(&mut socket.stream, farewell)).await;
+    None
+}
+
+/// The reply to `auth` comes with the hello, from the connection itself; here only its number is kept.
+async fn answered(
+    mut socket: Upgraded,
+    identity: Identity,
+    decoder: Decoder,
+    id: Option<u64>,
+) -> SignedIn {
+    let frame = Conn::frame(|out| Native.reply(id, &Ok(parlour_core::command::Reply::Done), out));
+    // A socket that fails here is found dead by its connection.
+    let _unheard = timeout(GOODBYE, say(&mut socket.stream, vec![frame])).await;
+    SignedIn { identity, socket, decoder }
+}
+
+async fn first(
+    gateway: &Gateway,
+    stream: &TcpStream,
+    decoder: &mut Decoder,
+    mut early: Vec<u8>,
+) -> io::Result<First> {
+    loop {
+        if !early.is_empty() {
+            let first = understand(gateway, decoder, &mut early);
+            early.clear();
+            if !matches!(first, First::More) {
+                return Ok(first);
+            }
+        }
+        stream.readable().await?;
+        let mut read = vec![0; 4096];
+        match stream.try_read(&mut read) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => {
+                read.truncate(count);
+                early = read;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn understand(gateway: &Gateway, decoder: &mut Decoder, bytes: &mut [u8]) -> First {
+    let mut input = bytes;
+    loop {
+        let mut requests = Vec::new();
+        match decoder.next(&mut input) {
+            Ok(None) => return First::More,
+            Ok(Some(Message::Text(text))) => Native.decode(text, &gateway.limits, &mut requests),
+            Ok(Some(Message::Pong(_))) => continue,
+            Ok(Some(Message::Binary(_))) => return First::Goodbye(vec![close(&Close::BINARY)]),
+            Ok(Some(message @ (Message::Ping(_) | Message::Close(_)))) => {
+                return First::Goodbye(message.answer().into_iter().collect());
+            }
+            Err(error) => return First::Goodbye(vec![error.close_frame()]),
+        }
+        let mut requests = requests.into_iter();
+        let Some(Request { id, command }) = requests.next() else { continue };
+        return match command {
+            Ok(Command::Authenticate { token }) if requests.next().is_none() => {
+                First::Auth { id, token, rest: input.to_vec() }
+            }
+            _ => {
+                let error = Error::new(Code::NotAuthenticated, "sign in first");
+                First::Goodbye(vec![refusal(id, error), close(&Close::NOT_AUTHENTICATED)])
+            }
+        };
+    }
+}
+
+fn refusal(id: Option<u64>, error: Error) -> Frame {
+    Conn::frame(|out| Native.reply(id, &Err(error), out))
+}
+
+fn close(close: &Close) -> Frame {
+    Frame::close(close.code, &close.reason)
+}
+
+async fn say(stream: &mut TcpStream, frames: Vec<Frame>) -> io::Result<()> {
+    for frame in frames {
+        stream.write_all(frame.as_bytes()).await?;
+    }
+    stream.flush().await
+}

@@ -1,0 +1,152 @@
+//! What was missed, then everything new: the merge of the log and the live stream (guarantees G5 to G7).
+//!
+//! Live events are held back first. Then the user is subscribed, and only after that it is read how far each log has
+//! grown: what is in the logs up to there is replayed, what came live and is older is dropped, and the rest follows.
+
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt as _};
+use parlour_core::{
+    ConversationId, Result, Seq,
+    command::{Reply, ResumeFrom, Resumed, ResyncReason},
+    event::Envelope,
+    ids::Position,
+    model::Membership,
+};
+use parlour_websocket::Frame;
+use parlour_wire::native;
+
+use super::{Gateway, conn::Conn};
+
+/// Resumes a connection that asked for it; the answer is the connection's own last word before live events.
+pub(super) async fn native(
+    gateway: &Gateway,
+    conn: &Arc<Conn>,
+    id: Option<u64>,
+    positions: Vec<ResumeFrom>,
+) -> Result<()> {
+    run(gateway, conn, Some(positions), |resumed| {
+        let outcome = Ok(Reply::Resumed(Box::new(resumed)));
+        Conn::frame(|out| conn.dialect.reply(id, &outcome, out))
+    })
+    .await
+    .map(drop)
+}
+
+/// Resumes a connection from `positions` (`None`: from now on), and lets live events follow what `last` makes of the
+/// result. Gives where the connection stands.
+pub(super) async fn run(
+    gateway: &Gateway,
+    conn: &Arc<Conn>,
+    positions: Option<Vec<ResumeFrom>>,
+    last: impl FnOnce(Resumed) -> Frame,
+) -> Result<Vec<ResumeFrom>> {
+    conn.hold();
+    let subscribed = gateway.hub.begin_loading(conn);
+    let resumed = replay(gateway, conn, subscribed, positions).await;
+    let outcome = resumed.map(|(resumed, heads)| {
+        let places = resumed.conversations.clone();
+        conn.send_ahead(last(resumed));
+        gateway.hub.begin_streaming(conn, &heads, gateway.seconds());
+        places
+    });
+    gateway.hub.end_loading(conn);
+    gateway.metrics.resumes.inc();
+    outcome
+}
+
+async fn replay(
+    gateway: &Gateway,
+    conn: &Arc<Conn>,
+    subscribed: bool,
+    positions: Option<Vec<ResumeFrom>>,
+) -> Result<(Resumed, HashMap<ConversationId, Seq>)> {
+    let store = gateway.chat.store();
+    if !subscribed {
+        let hidden = store.hidden_from(conn.user.clone()).await?;
+        let memberships = store.memberships(conn.user.clone()).await?;
+        gateway.hub.subscribe(&conn.user, &memberships, hidden);
+    }
+    // Read after the subscription: what is committed later is delivered live.
+    let memberships = store.memberships(conn.user.clone()).await?;
+    let mut heads = HashMap::with_capacity(memberships.len());
+    let mut resumed = Resumed::default();
+    let wanted: HashMap<_, _> =
+        positions.iter().flatten().map(|position| (position.conversation, *position)).collect();
+    let mut budget = gateway.limits.resume_total;
+    for membership in &memberships {
+        heads.insert(membership.conversation, membership.last_seq);
+        if let Some(from) = wanted.get(&membership.conversation) {
+            let reason = missed(gateway, conn, membership, from, &mut budget).await?;
+            resumed.resync.extend(reason.map(|reason| (membership.conversation, reason)));
+        }
+        resumed.conversations.push(ResumeFrom {
+            conversation: membership.conversation,
+            position: Position { epoch: membership.epoch, seq: membership.last_seq },
+            receipts: membership.receipts,
+        });
+    }
+    gateway.metrics.resyncs.inc_by(resumed.resync.len() as u64);
+    resumed.gone = wanted.keys().filter(|id| !heads.contains_key(id)).copied().collect();
+    resumed.gone.sort_unstable();
+    resumed.presence = gateway.hub.contacts(&conn.user);
+    Ok((resumed, heads))
+}
+
+/// Sends what one conversation has that the client lacks, or tells why it must be loaded anew.
+async fn missed(
+    gateway: &Gateway,
+    conn: &Arc<Conn>,
+    membership: &Membership,
+    from: &ResumeFrom,
+    budget: &mut usize,
+) -> Result<Option<ResyncReason>> {
+    let (conversation, end) = (membership.conversation, membership.last_seq);
+    if from.position.epoch != membership.epoch {
+        return Ok(Some(ResyncReason::Epoch));
+    }
+    if from.position.seq > end || from.receipts > membership.receipts {
+        return Ok(Some(ResyncReason::Future));
+    }
+    let lacking = usize::try_from(end.0 - from.position.seq.0).unwrap_or(usize::MAX);
+    if lacking > gateway.limits.resume_per_conversation || lacking > *budget {
+        return Ok(Some(ResyncReason::TooLong));
+    }
+    *budget -= lacking;
+    let mut receipts = if membership.receipts > from.receipts {
+        gateway.chat.store().receipts(conversation, from.receipts).await?
+    } else {
+        Vec::new()
+    };
+    let mut after = from.position.seq;
+    while after < end || !receipts.is_empty() {
+        let (events, covered) = page(gateway, conn, conversation, after, end).await?;
+        let mut events = events;
+        if covered >= end {
+            events.append(&mut receipts);
+        }
+        conn.send_ahead(Conn::frame(|out| {
+            native::replay(conversation, after, covered, &events, out)
+        }));
+        conn.writable().await;
+        after = covered;
+    }
+    Ok(None)
+}
+
+async fn page(
+    gateway: &Gateway,
+    conn: &Conn,
+    conversation: ConversationId,
+    after: Seq,
+    end: Seq,
+) -> Result<(Vec<Envelope>, Seq)> {
+    if after >= end {
+        return Ok((Vec::new(), end));
+    }
+    let limit = gateway.limits.resume_page;
+    let viewer = Some(conn.user.clone());
+    let replay = gateway.chat.store().replay(viewer, conversation, after, end, limit).await?;
+    // A page always covers something; one that did not would be asked for for ever.
+    Ok((replay.envelopes, replay.covered.max(after.next())))
+}

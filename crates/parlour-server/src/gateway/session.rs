@@ -1,0 +1,205 @@
+//! What one connection may do: welcomes it, and carries out its commands.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use parlour_core::{
+    Code, Error, Result,
+    command::{Command, Reply},
+    event::Origin,
+    model::{User, UserState},
+    port::BoxFuture,
+};
+use parlour_wire::native;
+
+use super::{Gateway, close::Close, conn::Conn, hub::Refused, resume};
+
+/// How a command is carried out.
+pub(super) enum Executed {
+    /// It is done.
+    Now(Result<Reply>),
+    /// It takes a while; `None` when an event answers it.
+    Later(BoxFuture<'static, Option<Result<Reply>>>),
+}
+
+impl Gateway {
+    /// Whole seconds of process time, never zero: the unit of the deadlines of connections.
+    pub(super) fn seconds(&self) -> u32 {
+        u32::try_from(self.clock.monotonic().as_secs()).unwrap_or(u32::MAX).saturating_add(1)
+    }
+}
+
+/// Takes a connection in and greets it.
+pub(super) async fn welcome(gateway: &Gateway, conn: &Arc<Conn>) -> Result<(), Close> {
+    conn.timing.heard.store(gateway.seconds(), Relaxed);
+    let user = match gateway.chat.store().user(conn.user.clone()).await {
+        Ok(Some(user)) if user.state == UserState::Active => user,
+        Ok(_) => return Err(Close::NOT_AUTHENTICATED),
+        Err(error) => {
+            log_failure(&error);
+            return Err(Close { code: 1011, reason: "internal".into() });
+        }
+    };
+    match gateway.hub.register(conn, &user.profile) {
+        Ok(()) => {}
+        Err(Refused::TooMany) => return Err(Close::too_many(Duration::from_secs(30))),
+        Err(Refused::Draining) => return Err(Close::restarting(gateway.drain_spread)),
+    }
+    conn.send(hello(gateway, conn, &user));
+    Ok(())
+}
+
+/// The greeting of a native connection.
+pub(super) fn hello(gateway: &Gateway, conn: &Conn, user: &User) -> parlour_websocket::Frame {
+    let expires_at = conn.timing.expires_at.load(Relaxed);
+    Conn::frame(|out| {
+        native::hello(
+            &native::Hello {
+                session: &format!("c{}", conn.key),
+                user,
+                now: gateway.clock.now(),
+                expires_at: (expires_at != 0).then_some(expires_at),
+                limits: &gateway.limits,
+                version: env!("CARGO_PKG_VERSION"),
+                durability: "full",
+            },
+            out,
+        );
+    })
+}
+
+/// Whether a command counts against the connection's rate. Marks and typing do not: clients send them by the
+/// hundred without harm, and they are coalesced instead.
+pub(super) const fn is_limited(command: &Command) -> bool {
+    !matches!(command, Command::Mark { .. } | Command::Typing { .. } | Command::Ping)
+}
+
+/// Carries out one command.
+pub(super) fn execute(
+    gateway: &Arc<Gateway>,
+    conn: &Arc<Conn>,
+    id: Option<u64>,
+    command: Command,
+) -> Executed {
+    if gateway.hub.is_draining() {
+        let error = Error::new(Code::Unavailable, "the server restarts; come back in a moment");
+        return Executed::Now(Err(error));
+    }
+    match command {
+        Command::Ping => Executed::Now(Ok(Reply::Pong(gateway.clock.now()))),
+        Command::Typing { conversation, active } => {
+            let told = gateway.hub.typing(&conn.user, conn.authority, conversation, active);
+            Executed::Now(told.map(|()| Reply::Done))
+        }
+        Command::SetAway { away } => {
+            gateway.hub.set_away(conn, away);
+            Executed::Now(Ok(Reply::Done))
+        }
+        Command::Resume(positions) => {
+            if conn.listening.load(Relaxed) {
+                let error = Error::new(Code::Conflict, "this connection has resumed already");
+                return Executed::Now(Err(error));
+            }
+            conn.hold();
+            let (gateway, conn) = (gateway.clone(), conn.clone());
+            Executed::Later(Box::pin(async move {
+                resume::native(&gateway, &conn, id, positions).await.err().map(Err)
+            }))
+        }
+        Command::Authenticate { token } => {
+            let (gateway, conn) = (gateway.clone(), conn.clone());
+            Executed::Later(Box::pin(
+                async move { renew(&gateway, &conn, &token).await.transpose() },
+            ))
+        }
+        stored => {
+            let origin = conn
+                .streaming
+                .load(Relaxed)
+                .then(|| Origin { connection: conn.key, command: id.unwrap_or(0) });
+            let (gateway, conn) = (gateway.clone(), conn.clone());
+            let read_at = Instant::now();
+            Executed::Later(Box::pin(async move {
+                let outcome = store(&gateway, &conn, origin, stored).await;
+                if let Ok(Reply::Message(appended)) = &outcome
+                    && !appended.duplicate
+                {
+                    gateway.metrics.stored_seconds.observe(read_at.elapsed().as_secs_f64());
+                    if origin.is_some() {
+                        return None;
+                    }
+                }
+                Some(outcome)
+            }))
+        }
+    }
+}
+
+/// Carries out what changes the store.
+async fn store(
+    gateway: &Gateway,
+    conn: &Conn,
+    origin: Option<Origin>,
+    command: Command,
+) -> Result<Reply> {
+    let (chat, actor) = (&gateway.chat, conn.actor());
+    match command {
+        Command::SendMessage(message) => {
+            chat.send_message(actor, origin, message).await.map(Reply::Message)
+        }
+        Command::EditMessage { message, text } => {
+            chat.edit_message(actor, origin, message, text).await.map(Reply::Message)
+        }
+        Command::DeleteMessage { message } => {
+            chat.delete_message(actor, origin, message).await.map(Reply::Message)
+        }
+        Command::Mark { conversation, up_to, read } => {
+            chat.mark(actor, origin, conversation, up_to, read).await.map(Reply::Marked)
+        }
+        Command::CreateConversation(new) => {
+            let made = chat.create_conversation(actor, origin, new).await?;
+            Ok(Reply::Conversation(Box::new(made)))
+        }
+        Command::AddParticipant { conversation, user } => {
+            chat.add_participant(actor, origin, conversation, user).await.map(Reply::Added)
+        }
+        Command::RemoveParticipant { conversation, user } => {
+            chat.remove_participant(actor, origin, conversation, user).await?;
+            Ok(Reply::Done)
+        }
+        Command::Typing { .. }
+        | Command::SetAway { .. }
+        | Command::Resume(_)
+        | Command::Authenticate { .. }
+        | Command::Ping => Ok(Reply::Done),
+    }
+}
+
+/// Renews the sign-in. Another user's token, or a bad one, ends the connection (A11, B17); `None` then.
+async fn renew(gateway: &Gateway, conn: &Conn, token: &str) -> Result<Option<Reply>> {
+    let identity = match gateway.auth.verify_token(token).await {
+        Ok(identity) if identity.actor == conn.actor() => identity,
+        Ok(_) => {
+            conn.close(&Close::NOT_AUTHENTICATED);
+            return Ok(None);
+        }
+        Err(error) if error.code == Code::NotAuthenticated => {
+            conn.close(&Close::NOT_AUTHENTICATED);
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    conn.renew(identity.expires_at, identity.issued_at);
+    let user = gateway.chat.store().user(conn.user.clone()).await?;
+    let user = user.ok_or_else(Error::not_found)?;
+    Ok(Some(Reply::Authenticated { user: Box::new(user), expires_at: identity.expires_at }))
+}
+
+/// Writes what only the log may know of a failure.
+pub(crate) fn log_failure(error: &Error) {
+    if matches!(error.code, Code::Internal | Code::Unavailable | Code::Unknown) {
+        tracing::error!(code = error.code.as_str(), ?error, "a command failed");
+    }
+}

@@ -1,0 +1,147 @@
+//! The one timer for all connections: pings, deadlines, expiries, typing and presence.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use parlour_websocket::Frame;
+use parlour_wire::native;
+
+use super::{Gateway, close::Close, conn::Conn};
+
+/// How often typing is looked at.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Every so many ticks connections are looked at.
+const TICKS_A_SECOND: u32 = 4;
+
+/// How long a client may take to answer a close frame, in seconds.
+const CLOSE_WAIT: u32 = 5;
+
+/// How long one message may take to arrive, in seconds.
+const MESSAGE_WAIT: u32 = 30;
+
+/// After a resume the floors of a connection are kept for so many seconds.
+const FLOORS_KEPT: u32 = 60;
+
+/// All queues together may hold so many bytes; past it the largest is closed.
+const OUTBOUND_BYTES: usize = 256 * 1024 * 1024;
+
+/// Runs until the shutdown begins. Connections that are being drained are still looked after.
+pub(super) async fn run(gateway: Arc<Gateway>) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut count = 0u32;
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = gateway.tasks.stopping() => return,
+        }
+        count = count.wrapping_add(1);
+        gateway.hub.sweep_typing();
+        if count.is_multiple_of(TICKS_A_SECOND) {
+            connections(&gateway);
+            gateway.hub.sweep_presence();
+            gateway.admission.sweep(gateway.clock.monotonic());
+            gateway.metrics.set_store(gateway.chat.store().stats());
+        }
+    }
+}
+
+fn connections(gateway: &Gateway) {
+    let now = gateway.seconds();
+    let wall = gateway.clock.now();
+    let mut queued = 0;
+    let mut largest: Option<(usize, Arc<Conn>)> = None;
+    for conn in gateway.hub.connections() {
+        if !patience(&conn, now, gateway) {
+            conn.abort();
+            continue;
+        }
+        if conn.is_closing() {
+            continue;
+        }
+        heartbeat(&conn, now, gateway);
+        expiry(&conn, wall, gateway);
+        let resumed = conn.timing.resumed.load(Relaxed);
+        if resumed != 0 && now.saturating_sub(resumed) == FLOORS_KEPT {
+            conn.drop_floors();
+        }
+        let bytes = conn.queued_bytes();
+        queued += bytes;
+        if bytes > largest.as_ref().map_or(0, |(most, _)| *most) {
+            largest = Some((bytes, conn));
+        }
+    }
+    gateway.metrics.queued_bytes.set(i64::try_from(queued).unwrap_or(i64::MAX));
+    if queued > OUTBOUND_BYTES
+        && let Some((_, conn)) = largest
+    {
+        conn.close(&Close::SLOW_CONSUMER);
+    }
+}
+
+/// Whether a connection that waits for its client may go on waiting.
+fn patience(conn: &Conn, now: u32, gateway: &Gateway) -> bool {
+    let waited = |since: u32| if since == 0 { 0 } else { now.saturating_sub(since) };
+    if conn.is_closing() {
+        let since = &conn.timing.closing_since;
+        let began = since.load(Relaxed);
+        if began == 0 {
+            since.store(now, Relaxed);
+        }
+        return waited(began) < CLOSE_WAIT;
+    }
+    let blocked = &conn.timing.blocked_since;
+    if !conn.wants_write() {
+        blocked.store(0, Relaxed);
+    } else if blocked.load(Relaxed) == 0 {
+        blocked.store(now, Relaxed);
+    } else if waited(blocked.load(Relaxed)) >= seconds(gateway.limits.write_timeout) {
+        conn.close(&Close::SLOW_CONSUMER);
+    }
+    if waited(conn.timing.message_since.load(Relaxed)) >= MESSAGE_WAIT {
+        conn.close(&Close::MESSAGE_TIMEOUT);
+    }
+    true
+}
+
+fn heartbeat(conn: &Conn, now: u32, gateway: &Gateway) {
+    if conn.socket().is_none() {
+        return;
+    }
+    let pinged = conn.timing.pinged.load(Relaxed);
+    if pinged != 0 {
+        if now.saturating_sub(pinged) >= seconds(gateway.limits.pong_timeout) {
+            conn.close(&Close::PING_TIMEOUT);
+            conn.abort();
+        }
+        return;
+    }
+    let silent = now.saturating_sub(conn.timing.heard.load(Relaxed));
+    if silent >= seconds(gateway.limits.ping_interval) {
+        conn.timing.pinged.store(now, Relaxed);
+        conn.send_ahead(Frame::ping(&[]));
+    }
+}
+
+/// Warns before a sign-in ends, and ends the connection with it (guarantee G23).
+fn expiry(conn: &Conn, wall: i64, gateway: &Gateway) {
+    let expires_at = conn.timing.expires_at.load(Relaxed);
+    if expires_at == 0 {
+        return;
+    }
+    if wall >= expires_at {
+        conn.close(&Close::EXPIRED);
+        return;
+    }
+    let warning = i64::try_from(gateway.limits.expiry_warning.as_millis()).unwrap_or(i64::MAX);
+    if expires_at - wall <= warning && !conn.timing.warned.swap(true, Relaxed) {
+        conn.send(Conn::frame(|out| native::expiring(expires_at, out)));
+    }
+}
+
+fn seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
+}
