@@ -4,7 +4,7 @@
 //! that is the checker's work.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{
         Arc,
@@ -17,7 +17,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::{
-    history::{Action, Answer, Cause, Change, FinalRead, Kind, Message, Recorder, What},
+    held::{Held, Position},
+    history::{Action, Answer, Cause, Change, Kind, Recorder, What},
     rest::Rest,
     socket::{Incoming, Socket},
     wire::{command, number, read_answer, read_change},
@@ -35,14 +36,6 @@ pub const MARKER_LENGTH: usize = MARKER.len() + 16;
 /// How long resuming may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Where a device stands in a conversation.
-#[derive(Clone, Copy, Debug, Default)]
-struct Position {
-    epoch: u64,
-    seq: u64,
-    receipts: u64,
-}
-
 /// One device.
 #[derive(Debug)]
 pub struct Device {
@@ -50,9 +43,7 @@ pub struct Device {
     user: String,
     address: SocketAddr,
     recorder: Arc<Recorder>,
-    positions: HashMap<u64, Position>,
-    bases: HashMap<u64, u64>,
-    messages: HashMap<u64, BTreeMap<u64, Message>>,
+    held: Held,
     open: BTreeMap<u64, Action>,
     /// Of the open ones, those that were refused for now.
     again: Vec<u64>,
@@ -69,9 +60,7 @@ impl Device {
             user: user.into(),
             address,
             recorder,
-            positions: HashMap::new(),
-            bases: HashMap::new(),
-            messages: HashMap::new(),
+            held: Held::default(),
             open: BTreeMap::new(),
             again: Vec::new(),
             socket: None,
@@ -91,29 +80,10 @@ impl Device {
         &self.open
     }
 
-    /// The conversations that it knows.
+    /// What it holds of the conversations.
     #[must_use]
-    pub fn conversations(&self) -> Vec<u64> {
-        let mut ids: Vec<u64> = self.positions.keys().copied().collect();
-        ids.sort_unstable();
-        ids
-    }
-
-    /// How far it has got in a conversation.
-    #[must_use]
-    pub fn seq(&self, conversation: u64) -> u64 {
-        self.positions.get(&conversation).map_or(0, |position| position.seq)
-    }
-
-    /// Its own messages that still stand, newest first, as far as it knows them.
-    #[must_use]
-    pub fn own_messages(&self, conversation: u64, most: usize) -> Vec<Message> {
-        let all = self.messages.get(&conversation).into_iter().flat_map(BTreeMap::values);
-        all.rev()
-            .filter(|m| m.sender == self.user && m.content.is_some())
-            .take(most)
-            .cloned()
-            .collect()
+    pub const fn held(&self) -> &Held {
+        &self.held
     }
 
     /// Says why the next end of the connection is no surprise.
@@ -195,18 +165,8 @@ impl Device {
     /// Records all that it holds, as one of the final reads.
     pub fn record_state(&self) {
         let as_of = self.recorder.len();
-        for (conversation, position) in &self.positions {
-            let messages = self.messages.get(conversation);
-            self.recorder.add(What::Final(FinalRead {
-                source: format!("device:{}", self.name),
-                as_of,
-                conversation: *conversation,
-                from: self.bases.get(conversation).copied().unwrap_or(0),
-                last_seq: Some(position.seq),
-                messages: messages.into_iter().flat_map(BTreeMap::values).cloned().collect(),
-                others: Vec::new(),
-                complete: false,
-            }));
+        for read in self.held.final_reads(&self.name, as_of) {
+            self.recorder.add(What::Final(read));
         }
     }
 
@@ -224,15 +184,15 @@ impl Device {
     }
 
     async fn resume(&mut self, conn: u64) -> Result<()> {
-        for (conversation, position) in self.positions.iter_mut().filter(|(_, p)| p.epoch == 0) {
+        for (conversation, position) in self.held.of_unknown_epoch() {
             // He was added while connected: the event does not name the epoch, the conversation does.
             let rest = Rest::new(self.address, &self.user)?;
             let answer = rest.get(&format!("/api/v1/conversations/{conversation}")).await?;
             position.epoch = answer.body["epoch"].as_u64().unwrap_or(0);
         }
         let positions: Vec<Value> = self
-            .positions
-            .iter()
+            .held
+            .positions()
             .map(|(id, p)| json!({"conversation_id": id, "epoch": p.epoch, "seq": p.seq, "receipts": p.receipts}))
             .collect();
         self.recorder.add(What::Resume { conn, device: self.name.clone() });
@@ -251,18 +211,18 @@ impl Device {
     fn resumed(&mut self, reply: &Value) -> Result<()> {
         let ok = reply.get("ok").with_context(|| format!("resume was refused: {reply}"))?;
         for gone in ok["gone"].as_array().into_iter().flatten().filter_map(Value::as_u64) {
-            self.forget(gone);
+            self.held.forget(gone);
             self.recorder.add(What::Gone { device: self.name.clone(), conversation: gone });
         }
         for resync in ok["resync"].as_array().into_iter().flatten() {
-            self.forget(number(resync, "conversation_id")?);
+            self.held.forget(number(resync, "conversation_id")?);
         }
         for conversation in ok["conversations"].as_array().into_iter().flatten() {
             let id = number(conversation, "conversation_id")?;
             let seq = number(conversation, "seq")?;
             let (epoch, receipts) =
                 (number(conversation, "epoch")?, number(conversation, "receipts")?);
-            if let Some(position) = self.positions.get_mut(&id) {
+            if let Some(position) = self.held.position(id) {
                 (position.epoch, position.receipts) = (epoch, receipts);
             } else {
                 self.start(id, Position { epoch, seq, receipts });
@@ -293,7 +253,7 @@ impl Device {
             "receipt" => {
                 let id = number(frame, "conversation_id")?;
                 let version = number(frame, "version")?;
-                if let Some(position) = self.positions.get_mut(&id) {
+                if let Some(position) = self.held.position(id) {
                     position.receipts = position.receipts.max(version);
                 }
                 Ok(())
@@ -367,7 +327,7 @@ impl Device {
         for change in &changes {
             self.take(conversation, change);
         }
-        if let Some(position) = self.positions.get_mut(&conversation) {
+        if let Some(position) = self.held.position(conversation) {
             position.seq = position.seq.max(up_to);
         }
         Ok(())
@@ -380,33 +340,15 @@ impl Device {
                 let seq = change.seq;
                 self.start(conversation, Position { epoch: 0, seq, receipts: 0 });
             }
-            Kind::Left if own => self.forget(conversation),
-            _ => {}
-        }
-        if let Some(message) = &change.message {
-            let known = self.messages.entry(conversation).or_default();
-            let slot = known.entry(message.id).or_insert_with(|| message.clone());
-            if slot.change_seq < message.change_seq {
-                *slot = message.clone();
-            }
-        }
-        if let Some(position) = self.positions.get_mut(&conversation) {
-            position.seq = position.seq.max(change.seq);
+            Kind::Left if own => self.held.forget(conversation),
+            _ => self.held.apply(conversation, change),
         }
     }
 
     fn start(&mut self, conversation: u64, position: Position) {
-        self.positions.insert(conversation, position);
-        self.bases.insert(conversation, position.seq);
-        self.messages.remove(&conversation);
+        self.held.start(conversation, position);
         let (device, seq) = (self.name.clone(), position.seq);
         self.recorder.add(What::Base { device, conversation, seq });
-    }
-
-    fn forget(&mut self, conversation: u64) {
-        self.positions.remove(&conversation);
-        self.bases.remove(&conversation);
-        self.messages.remove(&conversation);
     }
 
     fn ended(&mut self, code: Option<u16>) {

@@ -8,6 +8,7 @@ pub mod checker;
 pub mod crash;
 pub mod device;
 pub mod final_read;
+pub mod held;
 pub mod history;
 pub mod load;
 pub mod process;

@@ -91,8 +91,8 @@ impl Worker {
     }
 
     fn has_all(&self, ends: &[(u64, u64)]) -> bool {
-        let known = self.device.conversations();
-        ends.iter().all(|(id, seq)| !known.contains(id) || self.device.seq(*id) >= *seq)
+        let known = self.device.held().conversations();
+        ends.iter().all(|(id, seq)| !known.contains(id) || self.device.held().seq(*id) >= *seq)
     }
 
     /// Does one random thing. A failure to send is the next step's to notice: the command stays open.
@@ -107,7 +107,7 @@ impl Worker {
                 talk.lasting.contains(&self.user)
                     || talk.coming_and_going.as_ref() == Some(&self.user)
             })
-            .filter(|talk| self.device.conversations().contains(&talk.id))
+            .filter(|talk| self.device.held().conversations().contains(&talk.id))
             .collect();
         let Some(talk) = self.random.pick(&mine).copied() else { return };
         let action = match self.random.between(0, 100) {
@@ -115,7 +115,9 @@ impl Worker {
                 let _ = self.device.signal(&typing(talk.id)).await;
                 return;
             }
-            6..12 => Some(Action::Read { conversation: talk.id, seq: self.device.seq(talk.id) }),
+            6..12 => {
+                Some(Action::Read { conversation: talk.id, seq: self.device.held().seq(talk.id) })
+            }
             12..22 => self.edit(talk),
             22..28 => self.delete(talk),
             28..33 => self.random.pick(&self.sent).cloned(),
@@ -156,7 +158,7 @@ impl Worker {
                 matches!(action, Action::Edit { message, .. } | Action::Delete { message, .. } if *message == id)
             })
         };
-        let own = self.device.own_messages(talk.id, 30);
+        let own = self.device.held().messages_of(&self.user, talk.id, 30);
         let free: Vec<u64> = own.iter().map(|message| message.id).filter(|id| !busy(*id)).collect();
         self.random.pick(&free).copied()
     }
