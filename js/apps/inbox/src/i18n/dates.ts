@@ -2,7 +2,7 @@
 import { locale } from ".";
 
 const region = typeof navigator === "undefined" ? locale : (navigator.language ?? locale);
-const clock = new Intl.DateTimeFormat(region, { hour: "2-digit", minute: "2-digit" });
+const clock = new Intl.DateTimeFormat(region, { hour: "numeric", minute: "2-digit" });
 const weekday = new Intl.DateTimeFormat(locale, { weekday: "short" });
 const longWeekday = new Intl.DateTimeFormat(locale, { weekday: "long" });
 const dayMonth = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
@@ -48,6 +48,11 @@ export function formatSeen(time: Date, now: Date): string {
   if (days === 0) return clock.format(time);
   if (days === 1) return relativeDay.format(-1, "day");
   return time.getFullYear() === now.getFullYear() ? dayMonth.format(time) : shortDay.format(time);
+}
+
+/** 3 May 2026 */
+export function formatDate(time: Date): string {
+  return fullDay.format(time);
 }
 
 /** How many midnights of this place lie between the two. */

@@ -10,7 +10,12 @@ export function initials(name: string): string {
   const first = letters[0];
   if (first === undefined) return "?";
   const last = letters.length > 1 ? letters[letters.length - 1] : "";
-  return (first + (/\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}/u.test(first) ? "" : (last ?? ""))).toUpperCase();
+  return (
+    first +
+    (/\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}/u.test(first)
+      ? ""
+      : (last ?? ""))
+  ).toUpperCase();
 }
 
 /** The same seed gives the same hue on every machine (FNV-1a). */
@@ -20,7 +25,7 @@ export function hueOf(seed: string): number {
     hash ^= seed.charCodeAt(i);
     hash = Math.imul(hash, 0x01000193);
   }
-  return ((hash >>> 0) ^ (hash >>> 15 & 0xffff)) % HUES;
+  return ((hash ^ (hash >>> 15)) >>> 0) % HUES;
 }
 
 function firstLetter(word: string): string {

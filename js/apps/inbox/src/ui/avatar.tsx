@@ -16,10 +16,19 @@ export interface AvatarProps {
 }
 
 /** It is decoration: the name stands beside it as text. */
-export const Avatar = memo(function Avatar({ name, seed, size = "m", group = false, dot = null }: AvatarProps): JSX.Element {
+export const Avatar = memo(function Avatar({
+  name,
+  seed,
+  size = "m",
+  group = false,
+  dot = null,
+}: AvatarProps): JSX.Element {
   const letters = initials(name);
   return (
-    <span class={`${css.avatar} ${css[size]} ${css[`hue${hueOf(seed)}`]} ${group ? css.group : ""}`} aria-hidden="true">
+    <span
+      class={`${css.avatar} ${css[size]} ${css[`hue${hueOf(seed)}`]} ${group ? css.group : ""}`}
+      aria-hidden="true"
+    >
       {letters === "?" && group ? <Icon name="people" /> : letters}
       {dot === "online" || dot === "away" ? <span class={`${css.dot} ${css[dot]}`} /> : null}
     </span>

@@ -29,7 +29,14 @@ export interface IconButtonProps extends Common {
   buttonRef?: Ref<HTMLButtonElement>;
 }
 
-export function IconButton({ icon, label, size = "m", filled = false, buttonRef, ...rest }: IconButtonProps): JSX.Element {
+export function IconButton({
+  icon,
+  label,
+  size = "m",
+  filled = false,
+  buttonRef,
+  ...rest
+}: IconButtonProps): JSX.Element {
   return (
     <button
       type="button"

@@ -18,7 +18,16 @@ export interface FieldProps {
   after?: ComponentChildren;
 }
 
-export function Field({ label, value, onInput, type = "text", error = null, inputRef, after, ...rest }: FieldProps): JSX.Element {
+export function Field({
+  label,
+  value,
+  onInput,
+  type = "text",
+  error = null,
+  inputRef,
+  after,
+  ...rest
+}: FieldProps): JSX.Element {
   const id = useId();
   return (
     <div class={css.field}>
@@ -31,7 +40,7 @@ export function Field({ label, value, onInput, type = "text", error = null, inpu
           {...(inputRef ? { ref: inputRef } : {})}
           id={id}
           class={css.input}
-          type={type}
+          {...(type === "password" ? { type: "password" } : { type: "text" })}
           value={value}
           spellcheck={false}
           autocapitalize="none"
@@ -60,7 +69,15 @@ export interface SearchFieldProps {
   onKeyDown?: (event: KeyboardEvent) => void;
 }
 
-export function SearchField({ label, clearLabel, value, onInput, placeholder, inputRef, onKeyDown }: SearchFieldProps): JSX.Element {
+export function SearchField({
+  label,
+  clearLabel,
+  value,
+  onInput,
+  placeholder,
+  inputRef,
+  onKeyDown,
+}: SearchFieldProps): JSX.Element {
   return (
     <div class={css.search}>
       <Icon name="search" size={18} class={css.searchIcon} />
@@ -83,7 +100,9 @@ export function SearchField({ label, clearLabel, value, onInput, placeholder, in
           } else onKeyDown?.(event);
         }}
       />
-      {value === "" ? null : <IconButton icon="close" size="s" label={clearLabel} onClick={() => onInput("")} />}
+      {value === "" ? null : (
+        <IconButton icon="close" size="s" label={clearLabel} onClick={() => onInput("")} />
+      )}
     </div>
   );
 }

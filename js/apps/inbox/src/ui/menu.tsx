@@ -38,19 +38,30 @@ export function Menu({ label, anchor, items, onClose }: MenuProps): JSX.Element 
     const before = document.activeElement;
     ref.current?.querySelector("button")?.focus();
     return () => {
-      if (before instanceof HTMLElement && before.isConnected && !document.querySelector("dialog[open]")) before.focus();
+      if (before instanceof HTMLElement && before.isConnected && !document.querySelector("dialog[open]"))
+        before.focus();
     };
   }, []);
 
   const move = (step: number | "first" | "last"): void => {
     const buttons = [...(ref.current?.querySelectorAll("button") ?? [])];
     const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
-    const to = step === "first" ? 0 : step === "last" ? buttons.length - 1 : (at + step + buttons.length) % buttons.length;
+    const to =
+      step === "first"
+        ? 0
+        : step === "last"
+          ? buttons.length - 1
+          : (at + step + buttons.length) % buttons.length;
     buttons[to]?.focus();
   };
 
   const onKeyDown = (event: KeyboardEvent): void => {
-    const steps: Record<string, number | "first" | "last"> = { ArrowDown: 1, ArrowUp: -1, Home: "first", End: "last" };
+    const steps: Record<string, number | "first" | "last"> = {
+      ArrowDown: 1,
+      ArrowUp: -1,
+      Home: "first",
+      End: "last",
+    };
     const step = steps[event.key];
     if (step !== undefined) {
       event.preventDefault();

@@ -12,7 +12,14 @@ export interface EmptyProps {
   tone?: "calm" | "error";
 }
 
-export function Empty({ icon, title, text, heading: Heading = "h2", children, tone = "calm" }: EmptyProps): JSX.Element {
+export function Empty({
+  icon,
+  title,
+  text,
+  heading: Heading = "h2",
+  children,
+  tone = "calm",
+}: EmptyProps): JSX.Element {
   return (
     <div class={css.empty} role={tone === "error" ? "alert" : undefined}>
       <span class={`${css.badge} ${tone === "error" ? css.error : ""}`}>
@@ -26,8 +33,18 @@ export function Empty({ icon, title, text, heading: Heading = "h2", children, to
 }
 
 /** A grey shape in the place of something that is coming. */
-export function Skeleton({ width, height, round = false }: { width: string; height: string; round?: boolean }): JSX.Element {
-  return <span class={`${css.skeleton} ${round ? css.round : ""}`} style={{ width, height }} aria-hidden="true" />;
+export function Skeleton({
+  width,
+  height,
+  round = false,
+}: {
+  width: string;
+  height: string;
+  round?: boolean;
+}): JSX.Element {
+  return (
+    <span class={`${css.skeleton} ${round ? css.round : ""}`} style={{ width, height }} aria-hidden="true" />
+  );
 }
 
 export function Spinner({ label }: { label: string }): JSX.Element {

@@ -8,7 +8,18 @@ export type TickState = "pending" | "queued" | "failed" | "sent" | "delivered" |
 export function Ticks({ state, label }: { state: TickState; label?: string }): JSX.Element {
   return (
     <span class={`${css.ticks} ${css[state]}`} data-state={state}>
-      <svg width={state === "pending" || state === "queued" || state === "failed" ? 14 : 18} height="14" viewBox={state === "delivered" || state === "read" || state === "sent" ? "0 0 18 14" : "0 0 14 14"} fill="none" stroke="currentColor" stroke-width="1.7" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false">
+      <svg
+        width={state === "pending" || state === "queued" || state === "failed" ? 14 : 18}
+        height="14"
+        viewBox={state === "delivered" || state === "read" || state === "sent" ? "0 0 18 14" : "0 0 14 14"}
+        fill="none"
+        stroke="currentColor"
+        stroke-width="1.7"
+        stroke-linecap="round"
+        stroke-linejoin="round"
+        aria-hidden="true"
+        focusable="false"
+      >
         <path d={shape(state)} />
       </svg>
       <span class="visually-hidden">{label ?? t(`message.${state}`)}</span>

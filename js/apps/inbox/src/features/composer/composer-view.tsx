@@ -137,10 +137,12 @@ export function ComposerView(props: ComposerViewProps): JSX.Element {
           disabled={!sendable}
         />
       </div>
-      <p id="composer-room" class={`${css.room} ${room.over ? css.over : ""}`} role={room.over ? "alert" : undefined}>
-        {room.show
-          ? t(room.over ? "composer.over" : "composer.left", { count: Math.abs(room.left) })
-          : null}
+      <p
+        id="composer-room"
+        class={`${css.room} ${room.over ? css.over : ""}`}
+        role={room.over ? "alert" : undefined}
+      >
+        {room.show ? t(room.over ? "composer.over" : "composer.left", { count: Math.abs(room.left) }) : null}
       </p>
       {picking ? <EmojiPicker anchor={picking} onPick={insert} onClose={() => setPicking(null)} /> : null}
     </form>

@@ -33,7 +33,12 @@ export function EmojiPicker({ anchor, onPick, onClose }: EmojiPickerProps): JSX.
   }, []);
 
   const onKeyDown = (event: KeyboardEvent): void => {
-    const steps: Record<string, number> = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: COLUMNS, ArrowUp: -COLUMNS };
+    const steps: Record<string, number> = {
+      ArrowRight: 1,
+      ArrowLeft: -1,
+      ArrowDown: COLUMNS,
+      ArrowUp: -COLUMNS,
+    };
     const step = steps[event.key];
     if (event.key === "Escape" || event.key === "Tab") {
       event.preventDefault();

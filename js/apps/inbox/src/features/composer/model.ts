@@ -11,7 +11,11 @@ export interface Fit {
 export function fit(text: string, maxBytes: number): Fit {
   const bytes = byteLength(text);
   const left = maxBytes - bytes;
-  return { left: left < 0 ? -overflow(text, maxBytes) : left, show: left < Math.max(200, maxBytes * 0.05), over: left < 0 };
+  return {
+    left: left < 0 ? -overflow(text, maxBytes) : left,
+    show: left < Math.max(200, maxBytes * 0.05),
+    over: left < 0,
+  };
 }
 
 /** There is something to say in it: more than space and invisible signs. */
@@ -46,7 +50,12 @@ export class Drafts {
 }
 
 /** Puts a piece where the caret is; answers the text and the caret behind it. */
-export function insertAt(text: string, start: number, end: number, piece: string): { text: string; caret: number } {
+export function insertAt(
+  text: string,
+  start: number,
+  end: number,
+  piece: string,
+): { text: string; caret: number } {
   return { text: text.slice(0, start) + piece + text.slice(end), caret: start + piece.length };
 }
 

@@ -39,7 +39,8 @@ function Words({ banner }: { banner: Exclude<Banner, { kind: "none" }> }): JSX.E
     case "offline":
       return (
         <span>
-          <strong>{t("connection.offline")}</strong> <span class={css.more}>{t("connection.offline.queue")}</span>
+          <strong>{t("connection.offline")}</strong>{" "}
+          <span class={css.more}>{t("connection.offline.queue")}</span>
         </span>
       );
     case "connecting":

@@ -43,7 +43,12 @@ export function ConversationListView(props: ConversationListViewProps): JSX.Elem
     links[Math.max(0, Math.min(links.length - 1, to))]?.focus();
   };
   const onKeyDown = (event: KeyboardEvent): void => {
-    const steps: Record<string, number | "first" | "last"> = { ArrowDown: 1, ArrowUp: -1, Home: "first", End: "last" };
+    const steps: Record<string, number | "first" | "last"> = {
+      ArrowDown: 1,
+      ArrowUp: -1,
+      Home: "first",
+      End: "last",
+    };
     const step = steps[event.key];
     if (step === undefined) return;
     event.preventDefault();

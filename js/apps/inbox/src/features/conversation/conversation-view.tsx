@@ -3,6 +3,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { t } from "../../i18n";
 import { Avatar, type Dot } from "../../ui/avatar";
 import { IconButton } from "../../ui/button";
+import { Skeleton } from "../../ui/state";
 import css from "./conversation.module.css";
 
 export interface ConversationHeader {
@@ -35,7 +36,13 @@ export function ConversationView(props: ConversationViewProps): JSX.Element {
         </span>
         {header ? (
           <button type="button" class={css.who} aria-expanded={props.detailsOpen} onClick={props.onDetails}>
-            <Avatar name={header.title} seed={header.seed} group={header.group} size="s" dot={header.presence} />
+            <Avatar
+              name={header.title}
+              seed={header.seed}
+              group={header.group}
+              size="s"
+              dot={header.presence}
+            />
             <span class={css.names}>
               <h1 class={css.title} dir="auto">
                 {header.title}
@@ -46,7 +53,10 @@ export function ConversationView(props: ConversationViewProps): JSX.Element {
             </span>
           </button>
         ) : (
-          <span class={css.who} />
+          <span class={css.who}>
+            <Skeleton width="36px" height="36px" round />
+            <Skeleton width="140px" height="13px" />
+          </span>
         )}
         <IconButton
           icon="info"

@@ -49,28 +49,46 @@ export const MessageView = memo(function MessageView(props: MessageViewProps): J
         if (event.key === "Enter" || event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) {
           event.preventDefault();
           openMenu(event.currentTarget.querySelector(`.${css.bubble}`) ?? event.currentTarget);
-        } else if (event.key === "r" && !event.ctrlKey && !event.metaKey && !entry.deleted && entry.id !== null) {
+        } else if (
+          event.key === "r" &&
+          !event.ctrlKey &&
+          !event.metaKey &&
+          !entry.deleted &&
+          entry.id !== null
+        ) {
           event.preventDefault();
           actions.onReply(entry);
         }
       }}
     >
       {group && !entry.own ? (
-        <span class={css.face}>{last ? <Avatar name={entry.senderName} seed={entry.senderId} size="xs" /> : null}</span>
+        <span class={css.face}>
+          {last ? <Avatar name={entry.senderName} seed={entry.senderId} size="xs" /> : null}
+        </span>
       ) : null}
       <div class={css.column}>
         {/* biome-ignore lint/a11y/noStaticElementInteractions: the same menu is a button and a key for those who cannot press long */}
         <div
           class={`${css.bubble} ${jumbo ? css.jumbo : ""} ${entry.deleted ? css.gone : ""}`}
           onContextMenu={(event) => {
-            if (event.target instanceof HTMLAnchorElement || !getSelection()?.isCollapsed) return;
+            if (entry.deleted || event.target instanceof HTMLAnchorElement || !getSelection()?.isCollapsed)
+              return;
             event.preventDefault();
             openMenu(event.currentTarget);
+          }}
+          onClick={(event) => {
+            const touched = (event as unknown as PointerEvent).pointerType === "touch";
+            const onControl = event.target instanceof Element && event.target.closest("a, button") !== null;
+            if (touched && !onControl && !entry.deleted) openMenu(event.currentTarget);
           }}
         >
           <span class="visually-hidden">{entry.own ? t("message.you") : entry.senderName}: </span>
           {group && !entry.own && first ? (
-            <span class={`${css.sender} ${css[`name${hueOf(entry.senderId)}`]}`} aria-hidden="true" dir="auto">
+            <span
+              class={`${css.sender} ${css[`name${hueOf(entry.senderId)}`]}`}
+              aria-hidden="true"
+              dir="auto"
+            >
               {entry.senderName}
             </span>
           ) : null}
@@ -143,4 +161,3 @@ function QuoteView({ quote, onJump }: { quote: Quote; onJump: (id: number) => vo
     </button>
   );
 }
-

@@ -7,7 +7,8 @@ export type Span =
   | { kind: "code"; text: string }
   | { kind: "block"; text: string };
 
-const LINK = /(?:https?:\/\/|mailto:)[^\s<>"'`\u0000-\u001f\u007f\u200b-\u200f\u202a-\u202e\u2066-\u2069]+/giu;
+const LINK =
+  /(?:https?:\/\/|mailto:)[^\s<>"'`\u0000-\u001f\u007f\u200b-\u200f\u202a-\u202e\u2066-\u2069]+/giu;
 const MARKERS = ["```", "**", "`", "*", "_"] as const;
 type Marker = (typeof MARKERS)[number];
 
@@ -79,7 +80,8 @@ function closing(text: string, at: number, marker: Marker): number | "none" | "h
   if (text.slice(from, Math.min(end, from + 2_000)).includes("\n") || end - from > 2_000) return "here";
   if (marker === "`") return end;
   const tight = !/\s/u.test(text[from] ?? " ") && !/\s/u.test(text[end - 1] ?? " ");
-  const outside = !/[\p{L}\p{N}]/u.test(text[at - 1] ?? " ") && !/[\p{L}\p{N}]/u.test(text[end + marker.length] ?? " ");
+  const outside =
+    !/[\p{L}\p{N}]/u.test(text[at - 1] ?? " ") && !/[\p{L}\p{N}]/u.test(text[end + marker.length] ?? " ");
   return tight && outside ? end : "here";
 }
 
@@ -92,6 +94,7 @@ function isLinkStart(text: string, at: number): boolean {
 function linkSpans(text: string): readonly Span[] {
   const spans: Span[] = [];
   let from = 0;
+  LINK.lastIndex = 0;
   for (const match of text.matchAll(LINK)) {
     const start = match.index;
     if (start > 0 && /[\p{L}\p{N}]/u.test(text[start - 1] ?? "")) continue;
@@ -127,7 +130,10 @@ function mixesScripts(raw: string): boolean {
   const host = raw.replace(/^https?:\/\//iu, "").split(/[/?#]/u)[0] ?? "";
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the range of ASCII is meant
   if (/^[\x00-\x7f]*$/u.test(host)) return false;
-  return /\p{Script=Latin}/u.test(host.replace(/\.[a-z]+(:\d+)?$/iu, "")) || /\p{Script=Cyrillic}|\p{Script=Greek}/u.test(host);
+  return (
+    /\p{Script=Latin}/u.test(host.replace(/\.[a-z]+(:\d+)?$/iu, "")) ||
+    /\p{Script=Cyrillic}|\p{Script=Greek}/u.test(host)
+  );
 }
 
 /** Full stops and brackets after a link belong to the sentence. */
@@ -153,7 +159,12 @@ function count(text: string, sign: string, end: number): number {
 export function isJumbo(text: string): boolean {
   const trimmed = text.trim();
   if (trimmed === "" || trimmed.length > 40) return false;
-  if (!/^(?:\p{Extended_Pictographic}|\p{Emoji_Modifier}|\p{Regional_Indicator}|\ufe0f|\u200d|\s)+$/u.test(trimmed)) return false;
+  if (
+    !/^(?:\p{Extended_Pictographic}|\p{Emoji_Modifier}|\p{Regional_Indicator}|\ufe0f|\u200d|\s)+$/u.test(
+      trimmed,
+    )
+  )
+    return false;
   const segments = [...new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(trimmed)];
   return segments.filter(({ segment }) => segment.trim() !== "").length <= 3;
 }

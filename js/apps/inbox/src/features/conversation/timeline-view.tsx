@@ -71,7 +71,12 @@ export function TimelineView(props: TimelineViewProps): JSX.Element {
     if (!on.dataset.key || !["ArrowUp", "ArrowDown", "Home", "End"].includes(event.key)) return;
     event.preventDefault();
     const at = keys.indexOf(on.dataset.key);
-    const to = event.key === "Home" ? 0 : event.key === "End" ? keys.length - 1 : at + (event.key === "ArrowUp" ? -1 : 1);
+    const to =
+      event.key === "Home"
+        ? 0
+        : event.key === "End"
+          ? keys.length - 1
+          : at + (event.key === "ArrowUp" ? -1 : 1);
     const key = keys[Math.max(0, Math.min(keys.length - 1, to))];
     if (key === undefined) return;
     setRoving(key);
@@ -81,7 +86,12 @@ export function TimelineView(props: TimelineViewProps): JSX.Element {
   if (status === "error" && rows.length === 0) {
     return (
       <div class={css.root}>
-        <Empty icon="alert" tone="error" title={t("conversation.error.title")} text={t("conversation.error.text")}>
+        <Empty
+          icon="alert"
+          tone="error"
+          title={t("conversation.error.title")}
+          text={t("conversation.error.text")}
+        >
           <Button onClick={props.onRetry}>{t("common.retry")}</Button>
         </Empty>
       </div>
@@ -105,9 +115,20 @@ export function TimelineView(props: TimelineViewProps): JSX.Element {
         ) : null}
         <Top {...props} />
         {/* biome-ignore lint/a11y/noNoninteractiveElementInteractions: the arrow keys walk through the messages inside */}
-        <ol ref={scroll.content} class={css.list} onKeyDown={walk} onFocusCapture={(event) => rememberFocus(event, setRoving)}>
+        <ol
+          ref={scroll.content}
+          class={css.list}
+          onKeyDown={walk}
+          onFocusCapture={(event) => rememberFocus(event, setRoving)}
+        >
           {rows.map((row) => (
-            <RowView key={row.key} row={row} props={props} reachable={row.key === reachable} highlighted={highlighted} />
+            <RowView
+              key={row.key}
+              row={row}
+              props={props}
+              reachable={row.key === reachable}
+              highlighted={highlighted}
+            />
           ))}
         </ol>
         <p class={css.typing}>

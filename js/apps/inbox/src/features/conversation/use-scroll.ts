@@ -25,8 +25,8 @@ export interface ScrollOptions {
 }
 
 export interface Scroll {
-  scroller: RefObject<HTMLDivElement>;
-  content: RefObject<HTMLOListElement>;
+  scroller: RefObject<HTMLDivElement | null>;
+  content: RefObject<HTMLOListElement | null>;
   atEnd: boolean;
   onScroll: () => void;
   toEnd: (smooth: boolean) => void;
@@ -58,7 +58,9 @@ export function useScroll(options: ScrollOptions): Scroll {
     const firstAt = firstBelow(items, el.scrollTop);
     const first = items[firstAt];
     anchor.current =
-      first instanceof HTMLElement && first.dataset.key ? { key: first.dataset.key, top: first.offsetTop } : null;
+      first instanceof HTMLElement && first.dataset.key
+        ? { key: first.dataset.key, top: first.offsetTop }
+        : null;
     let seen = 0;
     for (let i = firstAt; i < items.length; i++) {
       const item = items[i];

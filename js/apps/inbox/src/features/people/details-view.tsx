@@ -54,17 +54,13 @@ export function DetailsView(props: DetailsViewProps): JSX.Element {
             {props.title}
           </p>
           <p class={css.sub}>{props.status}</p>
-        </div>
-        <dl class={css.facts}>
+          <p class={css.fact}>{t("details.since", { when: props.since })}</p>
           {props.subject ? (
-            <>
-              <dt>{t("details.subject")}</dt>
-              <dd dir="auto">{props.subject}</dd>
-            </>
+            <p class={css.subject} dir="auto">
+              {t("details.subject", { subject: props.subject })}
+            </p>
           ) : null}
-          <dt class="visually-hidden">{t("details.title")}</dt>
-          <dd>{t("details.since", { when: props.since })}</dd>
-        </dl>
+        </div>
         {group ? (
           <section aria-labelledby="people-title">
             <div class={css.sectionHead}>
@@ -112,7 +108,12 @@ export function DetailsView(props: DetailsViewProps): JSX.Element {
             </Button>
           ) : null}
           {!group && props.blocked !== null ? (
-            <Button kind={props.blocked ? "quiet" : "danger"} icon="block" wide onClick={props.blocked ? props.onUnblock : props.onBlock}>
+            <Button
+              kind={props.blocked ? "quiet" : "danger"}
+              icon="block"
+              wide
+              onClick={props.blocked ? props.onUnblock : props.onBlock}
+            >
               {t(props.blocked ? "details.unblock" : "details.block", { name: props.title })}
             </Button>
           ) : null}

@@ -26,7 +26,11 @@ export function NewConversationView(props: NewConversationViewProps): JSX.Elemen
       actions={
         <>
           <Button onClick={props.onClose}>{t("common.cancel")}</Button>
-          <Button kind="primary" disabled={chosen.length === 0 || props.busy} onClick={() => props.onCreate(title.trim())}>
+          <Button
+            kind="primary"
+            disabled={chosen.length === 0 || props.busy}
+            onClick={() => props.onCreate(title.trim())}
+          >
             {t(group ? "people.new.create" : "people.new.start")}
           </Button>
         </>

@@ -16,9 +16,16 @@ export interface SignInOptions {
 /** Reads the answer of GET /api/v1/auth/methods, leaving out what is not understood. */
 export function readMethods(body: unknown): SignInOptions {
   const methods = isRecord(body) ? body : {};
-  const people = Array.isArray(methods.demo) ? methods.demo : isRecord(methods.demo) ? listOf(methods.demo) : [];
-  const shared = isRecord(methods.demo) && typeof methods.demo.password === "string" ? methods.demo.password : "demo";
-  const accounts = [methods.password, methods.accounts, methods.login].find((value) => typeof value === "boolean");
+  const people = Array.isArray(methods.demo)
+    ? methods.demo
+    : isRecord(methods.demo)
+      ? listOf(methods.demo)
+      : [];
+  const shared =
+    isRecord(methods.demo) && typeof methods.demo.password === "string" ? methods.demo.password : "demo";
+  const accounts = [methods.password, methods.accounts, methods.login].find(
+    (value) => typeof value === "boolean",
+  );
   return {
     accounts: typeof accounts === "boolean" ? accounts : true,
     demo: people.flatMap((person: unknown) => {

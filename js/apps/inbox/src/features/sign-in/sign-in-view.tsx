@@ -112,7 +112,7 @@ export function SignInView({ options, busy, error, notice, onSubmit }: SignInVie
             <p class={css.error} role="alert">
               {problem}
             </p>
-            <Button kind={hasDemo ? "quiet" : "primary"} wide type="submit" disabled={busy}>
+            <Button kind="primary" wide type="submit" disabled={busy}>
               {t(busy ? "signin.busy" : "signin.submit")}
             </Button>
           </form>

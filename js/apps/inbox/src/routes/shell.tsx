@@ -1,0 +1,58 @@
+// The frame of the inbox: banner, list, conversation and panel; on a phone one of them at a time.
+import type { ComponentChildren, JSX } from "preact";
+import { t } from "../i18n";
+import { Avatar } from "../ui/avatar";
+import { IconButton } from "../ui/button";
+import { Logo } from "../ui/logo";
+import css from "./shell.module.css";
+
+export interface ShellProps {
+  /** What a phone shows. */
+  screen: "list" | "conversation";
+  me: { id: string; name: string } | null;
+  banner: ComponentChildren;
+  list: ComponentChildren;
+  children: ComponentChildren;
+  panel: ComponentChildren;
+  onNew: () => void;
+  onSettings: () => void;
+}
+
+export function Shell(props: ShellProps): JSX.Element {
+  const { me } = props;
+  return (
+    <div class={css.root} data-screen={props.screen}>
+      <a class={css.skip} href="#conversation" onClick={(event) => skip(event)}>
+        {t("app.skip")}
+      </a>
+      {props.banner}
+      <div class={css.columns}>
+        <div class={css.sidebar}>
+          <header class={css.header}>
+            <Logo size={30} />
+            <p class={css.brand}>{t("app.name")}</p>
+            <IconButton icon="compose" label={t("list.new")} onClick={props.onNew} />
+            <button
+              type="button"
+              class={css.account}
+              aria-label={t("settings.open")}
+              title={t("settings.open")}
+              onClick={props.onSettings}
+            >
+              <Avatar name={me?.name ?? ""} seed={me?.id ?? ""} size="s" />
+            </button>
+          </header>
+          {props.list}
+        </div>
+        <div class={css.main}>{props.children}</div>
+        {props.panel}
+      </div>
+    </div>
+  );
+}
+
+function skip(event: MouseEvent): void {
+  event.preventDefault();
+  const target = document.querySelector<HTMLElement>("#conversation textarea, #conversation section");
+  target?.focus();
+}
