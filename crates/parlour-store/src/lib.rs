@@ -3,11 +3,15 @@
 //! [`open`] picks the database by its address. Today that is SQLite: one writer thread that puts what
 //! gathered during the last commit into the next one, and a few readers that it never holds up.
 
+mod mutant;
 mod sqlite;
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use parlour_core::port::store::{CommitSink, Store};
+
+#[doc(hidden)]
+pub use mutant::mutant;
 
 /// What the caller decides about a store.
 #[derive(Clone)]

@@ -19,6 +19,7 @@ use super::{
     facts::Sight,
     rows::{self, ChangeKind, MESSAGE, int, maybe_shared, number, seq, text},
 };
+use crate::mutant;
 
 impl LogStore for SqliteStore {
     fn memberships(&self, user: UserId) -> BoxFuture<'_, Result<Vec<Membership>>> {
@@ -203,6 +204,9 @@ fn changed_messages(
         if sight.sees(seq(row, 2)?) {
             messages.push(rows::message(db, row)?);
         }
+    }
+    if mutant("forget_edit_on_resume") {
+        messages.retain(|message| message.edited_at.is_none());
     }
     Ok(messages)
 }

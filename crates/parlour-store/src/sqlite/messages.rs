@@ -25,6 +25,7 @@ use super::{
     rows::{self, MESSAGE, int},
     users,
 };
+use crate::mutant;
 
 impl MessageStore for SqliteStore {
     fn append_message(
@@ -121,6 +122,10 @@ fn append(
     hash: &[u8; 32],
 ) -> Step<Appended> {
     let actor = &context.actor;
+    if mutant("dedup_by_window") {
+        let sql = "UPDATE messages SET client_id = NULL WHERE created_at < ?1";
+        tx.db.run(sql, [context.now - 1_000])?;
+    }
     if let Some(client_id) = &new.client_id
         && let Some(first) = repeated(tx, new.conversation, &actor.user, client_id, hash)?
     {
@@ -139,6 +144,9 @@ fn append(
 
     let sender = users::ensure(tx, &actor.user, context.now)?;
     view.last_seq = view.last_seq.next();
+    if mutant("skip_seq") && view.last_seq.0.is_multiple_of(50) {
+        view.last_seq = view.last_seq.next();
+    }
     view.latest_at = view.time(context.now);
     let (seq, at) = (view.last_seq, view.latest_at);
     tx.db.run(

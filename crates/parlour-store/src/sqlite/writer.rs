@@ -19,7 +19,7 @@ use super::{
     file::{BUSY_TIMEOUT, Held},
     queue::{Queue, Taken},
 };
-use crate::OpenOptions;
+use crate::{OpenOptions, mutant};
 
 /// Bytes of one transaction, about.
 const BATCH_BYTES: usize = 1 << 20;
@@ -160,7 +160,9 @@ impl Writer {
     }
 
     fn attempt(&self, jobs: &mut [Box<dyn Job>]) -> Result<Attempt, Fatal> {
-        if let Err(error) = self.db.run("BEGIN IMMEDIATE", []) {
+        let early = mutant("ack_before_commit");
+        let is_open = early && !self.db.connection().is_autocommit();
+        if !is_open && let Err(error) = self.db.run("BEGIN IMMEDIATE", []) {
             self.roll_back()?;
             return Ok(Attempt::NotStored(error.to_string()));
         }
@@ -179,6 +181,11 @@ impl Writer {
                     return Ok(Attempt::Unknown("a flush failed before the commit".to_owned()));
                 }
             }
+        }
+        let commits = self.counters.commits.load(Ordering::Relaxed);
+        if early && !commits.is_multiple_of(32) {
+            self.counters.commits.fetch_add(1, Ordering::Relaxed);
+            return Ok(Attempt::Committed(effects));
         }
         match self.db.run("COMMIT", []) {
             Ok(_) => {
