@@ -1,0 +1,29 @@
+# Parlour: `make run` to try it, `make test` to check everything.
+.PHONY: help run build test crash bench autobahn fuzz clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+run: ## Build what is needed and start a demo on http://127.0.0.1:8000
+	@scripts/run.sh
+
+build: ## Build the release binary with the inbox in it
+	@scripts/build.sh
+
+test: ## Format, lints, all tests, browser tests
+	@scripts/test.sh
+
+crash: ## Kill the server 20 times under load; nothing may be lost (CRASHES=, SEED=)
+	@scripts/crash.sh
+
+bench: ## Speed of sends, memory of connections, reconnection
+	@scripts/bench.sh
+
+autobahn: ## The Autobahn suite against the WebSocket codec (needs Python 2.7)
+	@tests/autobahn/run.sh
+
+fuzz: ## Fuzz every decoder for a minute each (needs cargo-fuzz and a nightly toolchain; SECONDS_EACH=)
+	@scripts/fuzz.sh
+
+clean: ## Remove what was built, and the demo's data
+	@scripts/clean.sh

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Builds what is needed and starts a demo: people, conversations, everything in ./data.
+#
+#   PARLOUR_LISTEN=127.0.0.1:9000 scripts/run.sh     another address
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+source "$(dirname "$0")/common.sh"
+need_rust
+need_node
+npm_packages
+build_inbox
+say "Building the server"
+cargo build --profile demo --locked -p parlour-server
+
+export PARLOUR_LISTEN=${PARLOUR_LISTEN:-127.0.0.1:8000}
+export DATABASE_URL=${DATABASE_URL:-sqlite://data/parlour.db}
+mkdir -p data
+say "Parlour is at http://$PARLOUR_LISTEN"
+cat <<TEXT
+Sign in as two people, in two browsers (or one private window):
+
+  alice, password demo
+  bob,   password demo
+
+The data is in ./data. Ctrl-C ends it.
+
+TEXT
+exec "$(target_dir)/demo/parlour" serve --demo
