@@ -19,7 +19,7 @@ export function armSound(): () => void {
 }
 
 export function playTone(): void {
-  if (!context || context.state !== "running") return;
+  if (context?.state !== "running") return;
   const start = context.currentTime + 0.01;
   note(context, 659.25, start, 0.14);
   note(context, 880, start + 0.11, 0.26);

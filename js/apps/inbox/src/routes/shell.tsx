@@ -22,9 +22,9 @@ export function Shell(props: ShellProps): JSX.Element {
   const { me } = props;
   return (
     <div class={css.root} data-screen={props.screen}>
-      <a class={css.skip} href="#conversation" onClick={(event) => skip(event)}>
+      <button type="button" class={css.skip} onClick={skip}>
         {t("app.skip")}
-      </a>
+      </button>
       {props.banner}
       <div class={css.columns}>
         <div class={css.sidebar}>
@@ -51,8 +51,7 @@ export function Shell(props: ShellProps): JSX.Element {
   );
 }
 
-function skip(event: MouseEvent): void {
-  event.preventDefault();
+function skip(): void {
   const target = document.querySelector<HTMLElement>("#conversation textarea, #conversation section");
   target?.focus();
 }

@@ -39,7 +39,7 @@ export function ComposerView(props: ComposerViewProps): JSX.Element {
   const room = fit(text, props.maxBytes);
   const sendable = isSendable(text) && !room.over;
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the text
+  // The height follows the text.
   useLayoutEffect(() => {
     const el = input.current;
     if (!el) return;
@@ -49,7 +49,7 @@ export function ComposerView(props: ComposerViewProps): JSX.Element {
     caret.current = null;
   }, [text]);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the key says when
+  // The key says when.
   useEffect(() => {
     const el = input.current;
     if (!el || (!hasKeyboard && mode.kind === "write") || document.querySelector("dialog[open]")) return;

@@ -32,7 +32,7 @@ export function Composer(props: ComposerProps): JSX.Element {
   const [edited, setEdited] = useState("");
   const editId = editing?.id ?? null;
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the text is taken over once, when the edit begins
+  // The text is taken over once, when the edit begins.
   useEffect(() => setEdited(editing?.text ?? ""), [editId]);
 
   const write = (text: string): void => {

@@ -13,7 +13,7 @@ export function Banner(): JSX.Element {
   const [watched, setWatched] = useState(START);
   const [now, setNow] = useState(() => Date.now());
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the link is made of the connection
+  // The link is made of the connection.
   useEffect(() => {
     const look = (): void => {
       const time = Date.now();

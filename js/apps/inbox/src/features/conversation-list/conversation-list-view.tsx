@@ -101,7 +101,7 @@ export function ConversationListView(props: ConversationListViewProps): JSX.Elem
             <Button onClick={props.onNew}>{t("list.new")}</Button>
           </Empty>
         ) : null}
-        {/* biome-ignore lint/a11y/noNoninteractiveElementInteractions: the arrow keys walk through the links inside */}
+        {/* The arrow keys walk through the links inside. */}
         <ul ref={list} class={css.list} onKeyDown={onKeyDown}>
           {found.map((row) => (
             <li key={row.id}>

@@ -32,7 +32,7 @@ export function ConversationList(props: ConversationListProps): JSX.Element {
   const timelines = useStores(useMemo(() => handles.map((handle) => handle.timeline), [handles]));
   const typings = useStores(useMemo(() => handles.map((handle) => handle.typing), [handles]));
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: drafts are read anew when their version changes
+  // Drafts are read anew when their version changes.
   const rows = useMemo(
     () =>
       list.items.map((conversation, index) =>

@@ -42,7 +42,7 @@ export const MessageView = memo(function MessageView(props: MessageViewProps): J
       data-key={entry.key}
       data-seq={entry.seq ?? undefined}
       data-message={entry.id ?? undefined}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: one message at a time takes the focus, the arrow keys move it
+      // One message at a time takes the focus, the arrow keys move it.
       tabIndex={props.reachable ? 0 : -1}
       onKeyDown={(event) => {
         if (event.target !== event.currentTarget) return;
@@ -67,7 +67,8 @@ export const MessageView = memo(function MessageView(props: MessageViewProps): J
         </span>
       ) : null}
       <div class={css.column}>
-        {/* biome-ignore lint/a11y/noStaticElementInteractions: the same menu is a button and a key for those who cannot press long */}
+        {/* biome-ignore lint/a11y/useKeyWithClickEvents: the same menu is a button and a key for those who cannot tap */}
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: likewise */}
         <div
           class={`${css.bubble} ${jumbo ? css.jumbo : ""} ${entry.deleted ? css.gone : ""}`}
           onContextMenu={(event) => {

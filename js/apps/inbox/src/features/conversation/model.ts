@@ -120,16 +120,3 @@ export function lastEditable(entries: readonly Entry[]): MessageEntry | null {
   }
   return null;
 }
-
-export interface Watermarks {
-  deliveredSeq: number;
-  readSeq: number;
-}
-
-/** How far a stored message has come: the slowest of the others decides. */
-export function deliveryOf(seq: number, others: readonly Watermarks[]): Delivery {
-  if (others.length === 0) return "sent";
-  if (others.every((other) => other.readSeq >= seq)) return "read";
-  if (others.every((other) => other.deliveredSeq >= seq || other.readSeq >= seq)) return "delivered";
-  return "sent";
-}

@@ -7,8 +7,8 @@ export type Span =
   | { kind: "code"; text: string }
   | { kind: "block"; text: string };
 
-const LINK =
-  /(?:https?:\/\/|mailto:)[^\s<>"'`\u0000-\u001f\u007f\u200b-\u200f\u202a-\u202e\u2066-\u2069]+/giu;
+/** A link ends at space, at signs of markup, and at signs that are not seen or turn the direction. */
+const LINK = /(?:https?:\/\/|mailto:)[^\s<>"'`\p{Cc}\p{Cf}]+/giu;
 const MARKERS = ["```", "**", "`", "*", "_"] as const;
 type Marker = (typeof MARKERS)[number];
 

@@ -114,7 +114,7 @@ export function TimelineView(props: TimelineViewProps): JSX.Element {
           <Empty icon="bubble" title={t("conversation.empty.title")} text={t("conversation.empty.text")} />
         ) : null}
         <Top {...props} />
-        {/* biome-ignore lint/a11y/noNoninteractiveElementInteractions: the arrow keys walk through the messages inside */}
+        {/* The arrow keys walk through the messages inside. */}
         <ol
           ref={scroll.content}
           class={css.list}

@@ -35,7 +35,7 @@ export function DetailsView(props: DetailsViewProps): JSX.Element {
   const close = useRef<HTMLButtonElement>(null);
   useEffect(() => close.current?.focus(), []);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveElementInteractions: Esc closes the panel wherever the focus is in it
+    // Esc closes the panel wherever the focus is in it.
     <aside
       class={css.panel}
       aria-label={t("details.title")}
