@@ -15,6 +15,7 @@ use foldhash::HashMap;
 use parking_lot::Mutex;
 use parlour_core::{
     ConversationId, Seq, UserId,
+    command::Actor,
     event::PresenceStatus,
     limits::Limits,
     model::{ConversationState, Millis, Profile, Role, SessionId},
@@ -219,14 +220,6 @@ impl Hub {
         }
     }
 
-    /// What others see of a user.
-    pub(crate) fn presence(&self, user: &UserId) -> PresenceStatus {
-        self.state
-            .lock()
-            .slot_of(user)
-            .map_or(PresenceStatus::Offline, |slot| slot.presence.status())
-    }
-
     /// When users were last here, for the store; each is given once.
     pub(crate) fn take_last_seen(&self) -> Vec<(UserId, Millis)> {
         self.state.lock().last_seen.drain().collect()
@@ -234,6 +227,36 @@ impl Hub {
 
     fn gauge(&self, conn: &Conn) -> prometheus_client::metrics::gauge::Gauge {
         self.metrics.connections.get_or_create_owned(&Transport { transport: conn.transport })
+    }
+}
+
+impl crate::http::Live for Hub {
+    fn presence(&self, user: &UserId) -> PresenceStatus {
+        self.state
+            .lock()
+            .slot_of(user)
+            .map_or(PresenceStatus::Offline, |slot| slot.presence.status())
+    }
+
+    fn typing(
+        &self,
+        actor: &Actor,
+        conversation: ConversationId,
+        active: bool,
+    ) -> parlour_core::Result<()> {
+        self.typing(&actor.user, actor.authority, conversation, active)
+    }
+
+    fn set_hidden(&self, one: &UserId, other: &UserId, hidden: bool) {
+        let mut state = self.state.lock();
+        for (user, whom) in [(one, other), (other, one)] {
+            if let Some(slot) = state.slot_of_mut(user) {
+                slot.hidden.retain(|user| user != whom);
+                if hidden {
+                    slot.hidden.push(whom.clone());
+                }
+            }
+        }
     }
 }
 

@@ -4,10 +4,9 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use foldhash::HashMap;
 use parlour_core::{
-    ConversationId, Result, Seq, UserId,
+    ConversationId, Seq, UserId,
     event::{Event, PresenceStatus},
     model::{Conversation, ConversationKind, ConversationState, Membership, Participant, Role},
-    port::store::Store,
 };
 
 use super::{Hub, Slot, State, Subscriber, Topic, flush};
@@ -96,20 +95,6 @@ impl Hub {
             }
         });
         there
-    }
-
-    /// Reads anew with whom these users exchange no presence, after one of them has blocked or unblocked the other.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub(crate) async fn reload_hidden(&self, store: &dyn Store, users: [&UserId; 2]) -> Result<()> {
-        for user in users {
-            let hidden = store.hidden_from(user.clone()).await?;
-            if let Some(slot) = self.state.lock().slot_of_mut(user) {
-                slot.hidden = hidden;
-            }
-        }
-        Ok(())
     }
 }
 
