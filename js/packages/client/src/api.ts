@@ -58,6 +58,7 @@ export interface ParlourClient {
   readonly conversations: Conversations;
   readonly users: Users;
   readonly blocks: Blocks;
+  readonly account: Account;
   /** Connects, and keeps the connection up until `disconnect`. Repeating it does nothing; after `closed` it tries again. */
   connect(): void;
   disconnect(): void;
@@ -71,6 +72,38 @@ export interface ParlourClient {
   /** Tells the server that nobody is at this screen, or somebody is again. */
   setAway(away: boolean): void;
   on<K extends keyof ClientEvents>(type: K, listener: (event: ClientEvents[K]) => void): () => void;
+}
+
+/** Built-in accounts. */
+export interface Account {
+  /** What a login page can offer here. */
+  methods(options?: RequestOptions): Promise<SignInMethods>;
+  /** Makes an account, signs in and connects. */
+  register(account: NewAccount, options?: RequestOptions): Promise<Me>;
+  /** Ends every other sign-in of this user. */
+  changePassword(passwords: { current: string; new: string }, options?: RequestOptions): Promise<void>;
+  /** What is left out stays. */
+  updateProfile(patch: ProfilePatch, options?: RequestOptions): Promise<Me>;
+}
+
+export interface SignInMethods {
+  readonly password: boolean;
+  readonly registration: boolean;
+  /** People of a demonstration whom anybody may try; empty elsewhere. */
+  readonly demo: readonly { readonly username: string; readonly name: string; readonly password: string }[];
+}
+
+export interface NewAccount {
+  readonly username: string;
+  readonly password: string;
+  readonly name?: string;
+}
+
+export interface ProfilePatch {
+  readonly username?: string;
+  readonly name?: string;
+  readonly email?: string;
+  readonly avatar?: string;
 }
 
 export type LoadStatus = "idle" | "loading" | "ready" | "error";

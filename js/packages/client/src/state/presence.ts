@@ -1,0 +1,42 @@
+// Presence as pure functions: who is there, by user id.
+import type { Participant, PresenceEntry, PresenceStatus, Timestamp } from "../protocol/wire.js";
+
+export type PresenceState = ReadonlyMap<string, PresenceEntry>;
+
+/** What `resume` tells: everybody who is not named is offline. When they were last seen is kept. */
+export function replacePresence(from: PresenceState, entries: readonly PresenceEntry[]): PresenceState {
+  const next = new Map<string, PresenceEntry>();
+  for (const [id, entry] of from) {
+    if (entry.last_seen !== null) {
+      next.set(id, entry.status === "offline" ? entry : { ...entry, status: "offline" });
+    }
+  }
+  for (const entry of entries) {
+    next.set(entry.user_id, entry);
+  }
+  return next;
+}
+
+export function applyPresence(
+  from: PresenceState,
+  event: { user_id: string; status: PresenceStatus; last_seen: Timestamp | null },
+): PresenceState {
+  const known = from.get(event.user_id);
+  if (known?.status === event.status && known.last_seen === event.last_seen) {
+    return from;
+  }
+  const entry = { user_id: event.user_id, status: event.status, last_seen: event.last_seen };
+  return new Map(from).set(event.user_id, entry);
+}
+
+/** What a loaded conversation says of its participants; events know better. */
+export function fillPresence(from: PresenceState, participants: readonly Participant[]): PresenceState {
+  let next: Map<string, PresenceEntry> | undefined;
+  for (const { user_id, status, last_seen } of participants) {
+    if (status !== undefined && !from.has(user_id)) {
+      next ??= new Map(from);
+      next.set(user_id, { user_id, status, last_seen: last_seen ?? null });
+    }
+  }
+  return next ?? from;
+}

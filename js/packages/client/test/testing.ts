@@ -1,0 +1,5 @@
+// The test doubles under one name, for the workspace's own packages.
+export { FakeClock, settle } from "./fake-clock.js";
+export { FakeDevice, type FakeTab } from "./fake-device.js";
+export { FakeConversation } from "./fake-log.js";
+export { FakeServer, refusal } from "./fake-server.js";
