@@ -61,11 +61,11 @@ stage "inbox build" "" build_inbox
 stage "rust format" "" cargo fmt --all --check
 stage "rust lints" "" cargo clippy --workspace --all-targets --locked -- -D warnings
 if cargo deny --version >/dev/null 2>&1; then
-  stage "rust dependencies" "" cargo deny --offline check licenses bans sources
-  if [ -d "${CARGO_HOME:-$HOME/.cargo}/advisory-dbs" ] || [ -n "${CI:-}" ]; then
-    stage "rust advisories" "" cargo deny check advisories
+  stage "rust dependencies" "" cargo deny --offline check --hide-inclusion-graph licenses bans sources
+  if timeout 90 cargo deny fetch db >/dev/null 2>&1; then
+    stage "rust advisories" "" cargo deny --offline check advisories
   else
-    skip "advisories: no database of them here (cargo deny fetch)"
+    skip "advisories about Rust dependencies: their database cannot be fetched here"
   fi
 else
   skip "licences and advisories of Rust dependencies: cargo-deny is not installed (cargo install cargo-deny)"
