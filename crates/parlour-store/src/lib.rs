@@ -22,6 +22,8 @@ pub struct OpenOptions {
     pub max_queued: usize,
     /// Threads that read.
     pub readers: usize,
+    /// Most pages (of 4 KiB) that the database may grow to; past it, writing is as on a full disk.
+    pub max_pages: Option<u32>,
     /// Called once, with the reason, when a flush failed and it cannot be told any more what is on the disk.
     /// The callers concerned got [`parlour_core::Code::Unknown`], nothing more is written; the process must end.
     pub on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
@@ -33,6 +35,7 @@ impl Default for OpenOptions {
             max_batch: 256,
             max_queued: 8_192,
             readers: 3,
+            max_pages: None,
             on_fatal: Arc::new(|reason| tracing::error!(reason, "the store has failed")),
         }
     }
@@ -44,6 +47,7 @@ impl fmt::Debug for OpenOptions {
             .field("max_batch", &self.max_batch)
             .field("max_queued", &self.max_queued)
             .field("readers", &self.readers)
+            .field("max_pages", &self.max_pages)
             .finish_non_exhaustive()
     }
 }

@@ -2,6 +2,8 @@
 //! suites that every store and every bus runs.
 
 mod clock;
+mod model;
+pub mod store_suite;
 
 pub use clock::FakeClock;
 

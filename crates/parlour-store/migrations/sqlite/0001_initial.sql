@@ -60,7 +60,8 @@ CREATE TABLE participants (
   conversation INTEGER NOT NULL REFERENCES conversations (id),
   user TEXT NOT NULL REFERENCES users (id),
   role INTEGER NOT NULL CHECK (role IN (0, 1, 2)),
-  joined_seq INTEGER NOT NULL,
+  joined_seq INTEGER NOT NULL, -- he sees what came after this
+  entered_seq INTEGER NOT NULL, -- the Change that brought him in; 0 for those who were there from the first
   delivered_seq INTEGER NOT NULL,
   read_seq INTEGER NOT NULL,
   receipt_version INTEGER NOT NULL DEFAULT 0,

@@ -109,6 +109,11 @@ pub(super) fn set_up_writing(connection: &Connection, held: &Held) -> Result<(),
     settings().map_err(|source| database_error(&held.file, source))
 }
 
+/// Lets the database grow no further than so many pages.
+pub(super) fn bound(connection: &Connection, pages: u32) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+}
+
 /// A connection that only reads.
 pub(super) fn connect_reader(file: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -72,6 +72,10 @@ impl SqliteStore {
         let held = Held::take(place)?;
         let mut connection = prepare(&held)?.0;
         let wal_pages = watch_wal(&mut connection, &held)?;
+        if let Some(pages) = options.max_pages {
+            file::bound(&connection, pages)
+                .map_err(|source| migrate::database_error(&held.file, source))?;
+        }
         let readers = (0..options.readers.max(1))
             .map(|_| file::connect_reader(&held.file).map(Db::new))
             .collect::<Result<Vec<_>, _>>()?;

@@ -24,22 +24,24 @@ pub(super) fn blocked() -> Error {
     Error::new(Code::Blocked, "one of you has blocked the other")
 }
 
-/// Puts a user into a conversation; he is made if he is unknown. He sees what comes after `joined`.
+/// Puts a user into a conversation; he is made if he is unknown. `entered` is the Change that does it, the
+/// first that he sees; zero for those who are there from the first.
 pub(super) fn insert(
     tx: &Tx<'_>,
     context: &Context,
     conversation: ConversationId,
     user: &UserId,
     role: Role,
-    joined: Seq,
+    entered: Seq,
     at: Millis,
 ) -> rusqlite::Result<Participant> {
+    let joined = Seq(entered.0.saturating_sub(1));
     let profile = users::ensure(tx, user, context.now)?;
     tx.db.run(
         "INSERT INTO participants \
-           (conversation, user, role, joined_seq, delivered_seq, read_seq, joined_at) \
-         VALUES (?1, ?2, ?3, ?4, ?4, ?4, ?5)",
-        (int(conversation.0), user.as_str(), rows::role(role), int(joined.0), at),
+           (conversation, user, role, joined_seq, entered_seq, delivered_seq, read_seq, joined_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?4, ?4, ?6)",
+        (int(conversation.0), user.as_str(), rows::role(role), int(joined.0), int(entered.0), at),
     )?;
     let last_seen = tx
         .db
@@ -73,12 +75,10 @@ pub(super) fn add(
     }
 
     users::ensure(tx, actor, context.now)?;
-    // He sees his own joining, and what comes after it.
-    let joined = view.last_seq;
     let (seq, at) = view.next_change(tx, context.now)?;
     // A group always has an owner: who enters an empty one is it.
     let role = if count == 0 { Role::Owner } else { Role::Member };
-    let participant = insert(tx, context, id, user, role, joined, at)?;
+    let participant = insert(tx, context, id, user, role, seq, at)?;
     record(tx, &view, context, ChangeKind::Joined, user, Some(role), at)?;
     let event = Event::ParticipantJoined { participant: Arc::new(participant), by: actor.clone() };
     tx.publish(view.envelope(Some(seq), at, context.origin, event));
@@ -223,7 +223,7 @@ fn owner(db: &Db, id: ConversationId) -> rusqlite::Result<Option<UserId>> {
 fn heir(db: &Db, id: ConversationId, leaving: &UserId) -> rusqlite::Result<Option<UserId>> {
     db.one(
         "SELECT user FROM participants WHERE conversation = ?1 AND user <> ?2 \
-         ORDER BY role DESC, joined_seq, user LIMIT 1",
+         ORDER BY role DESC, entered_seq, user LIMIT 1",
         (int(id.0), leaving.as_str()),
         |row| rows::user_id(row, 0),
     )

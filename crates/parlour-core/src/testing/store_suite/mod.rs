@@ -1,0 +1,120 @@
+//! What every store must do: written once against the traits, run by every implementation.
+//!
+//! An implementation's test names the cases with [`crate::store_cases`] and gives each a fresh [`Bench`]:
+//!
+//! ```ignore
+//! macro_rules! cases {
+//!     ($($module:ident::$case:ident),* $(,)?) => {$(
+//!         #[tokio::test]
+//!         async fn $case() {
+//!             let bench = Bench::new(|sink| open(sink));
+//!             store_suite::$module::$case(&bench).await;
+//!             bench.finish().await;
+//!         }
+//!     )*};
+//! }
+//! parlour_core::store_cases!(cases);
+//! ```
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on stops there"
+)]
+
+mod support;
+
+pub mod accounts;
+pub mod changes;
+pub mod lists;
+pub mod members;
+pub mod people;
+pub mod plan;
+pub mod receipts;
+pub mod replay;
+pub mod sends;
+
+pub use support::{Bench, Recorder, join_all};
+
+/// Calls a macro with the path of every case of the suite, as `module::name`.
+#[macro_export]
+macro_rules! store_cases {
+    ($with:ident) => {
+        $with! {
+            sends::g1_what_was_answered_can_be_read,
+            sends::g3_same_client_id_gives_the_first_message_back,
+            sends::g3_same_client_id_with_other_content_is_a_conflict,
+            sends::g3_parallel_repeats_make_one_message,
+            sends::g3_a_repeat_is_answered_even_when_sending_is_not_allowed_any_more,
+            sends::g3_client_ids_belong_to_sender_and_conversation,
+            sends::g4_seqs_are_one_to_n_under_concurrency,
+            sends::g4_one_callers_order_is_kept,
+            sends::g2_a_refused_send_leaves_nothing,
+            sends::g11_a_stranger_learns_nothing,
+            sends::g17_times_never_go_back_in_a_conversation,
+            sends::a_reply_names_a_message_that_the_sender_sees,
+            sends::the_system_speaks_through_a_server_only,
+            sends::the_sink_has_it_before_the_caller,
+            sends::hostile_numbers_name_nothing,
+            sends::odd_text_is_kept_as_it_is,
+            changes::an_edit_keeps_what_was_said_before,
+            changes::only_the_author_edits,
+            changes::g21_a_deleted_message_is_gone_everywhere,
+            changes::deleting_again_changes_nothing,
+            changes::managers_delete_in_groups_only,
+            changes::state_decides_who_writes,
+            changes::settings_change_in_one_step,
+            replay::g6_created_and_edited_is_one_entry,
+            replay::g6_an_edit_while_away_is_an_edit,
+            replay::g6_created_edited_and_deleted_while_away_is_a_tombstone_alone,
+            replay::g6_every_kind_of_change_is_replayed,
+            replay::g7_pages_cover_the_whole_range,
+            replay::g7_the_covered_range_never_passes_the_end,
+            replay::g11_a_stranger_replays_nothing,
+            replay::the_hub_replays_everything,
+            replay::heads_and_memberships_tell_where_logs_end,
+            replay::pages_of_messages_go_both_ways,
+            members::g10_who_was_removed_sees_nothing_more,
+            members::g10_who_returns_sees_his_own_times_only,
+            members::a_newcomer_sees_nothing_older,
+            members::a_leaving_owner_is_succeeded,
+            members::roles_are_given_and_handed_over,
+            members::adding_is_bounded_and_repeatable,
+            members::nobody_is_brought_together_with_whom_he_blocked,
+            members::an_empty_group_gets_a_new_owner,
+            receipts::g12_marks_never_go_back_or_past_the_end,
+            receipts::g12_a_mark_that_moves_nothing_is_silent,
+            receipts::g12_sending_reads_what_was_said_before,
+            receipts::g12_unread_counts_what_stands_of_others,
+            receipts::g12_unread_stops_at_its_cap,
+            receipts::g6_receipts_since_a_version,
+            lists::one_direct_conversation_for_two_and_a_subject,
+            lists::g3_parallel_creation_makes_one,
+            lists::an_external_id_is_unique,
+            lists::unknown_participants_need_trust,
+            lists::the_list_is_in_the_order_of_activity,
+            lists::the_list_is_read_in_pages,
+            lists::the_list_is_searched,
+            lists::participants_come_in_the_order_of_ids,
+            lists::a_server_sees_every_conversation,
+            people::profiles_are_saved_field_by_field,
+            people::a_new_name_is_seen_everywhere,
+            people::users_are_searched_by_prefix,
+            people::banned_and_revoked,
+            people::blocks_are_kept_and_lifted,
+            people::last_seen_never_goes_back,
+            accounts::credentials_are_found_without_regard_to_case,
+            accounts::api_keys_are_found_by_secret,
+            accounts::sessions_stand_until_they_end,
+            accounts::j5_a_refresh_token_used_twice_ends_the_session,
+            accounts::j5_parallel_refreshes_rotate_once,
+            accounts::a7_a_ticket_is_taken_once,
+            accounts::ended_sessions_and_tickets_are_swept,
+            accounts::a_closed_store_is_unavailable,
+            plan::pr1_random_plans_agree_with_the_model,
+            plan::pr2_replay_from_any_place_in_any_page_is_the_suffix,
+            plan::pr5_unread_and_receipts_equal_a_recount,
+        }
+    };
+}

@@ -1,0 +1,9 @@
+//! The store on SQLite: the suite that every store passes, and what only this one promises.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on stops there")]
+
+mod durability;
+mod files;
+mod grouping;
+mod suite;
+mod support;

@@ -1,0 +1,123 @@
+//! A store in a folder of its own, which can be closed, opened again, and looked at from outside.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use parlour_core::{
+    ConversationId,
+    command::{Actor, NewConversation, SendMessage},
+    event::Envelope,
+    model::{ConversationKind, MessageKind},
+    port::store::{CommitSink, Context, Store},
+    testing::{alice, bob},
+};
+use parlour_store::{OpenError, OpenOptions};
+use tempfile::TempDir;
+
+/// Forgets what is committed.
+pub(crate) struct Nobody;
+
+impl CommitSink for Nobody {
+    fn committed(&self, _: Vec<Envelope>) {}
+}
+
+/// A folder with a database.
+pub(crate) struct Folder {
+    folder: TempDir,
+}
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn file(&self) -> PathBuf {
+        self.path().join("parlour.db")
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("sqlite://{}", self.file().display())
+    }
+
+    pub(crate) fn try_open(&self) -> Result<Arc<dyn Store>, OpenError> {
+        parlour_store::open(&self.url(), OpenOptions::default(), Arc::new(Nobody))
+    }
+
+    pub(crate) fn open(&self) -> Arc<dyn Store> {
+        self.try_open().unwrap()
+    }
+
+    /// The text of the error that opening gives, with its causes.
+    pub(crate) fn refusal(&self) -> String {
+        let error = self.try_open().map(|_| ()).unwrap_err();
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
+    }
+
+    /// A connection of another program.
+    pub(crate) fn connect(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.file()).unwrap()
+    }
+}
+
+pub(crate) fn context(actor: &Actor) -> Context {
+    Context { actor: actor.clone(), now: 1, origin: None, create_users: true }
+}
+
+/// The direct conversation of alice and bob.
+pub(crate) async fn direct(store: &Arc<dyn Store>) -> ConversationId {
+    let new = NewConversation {
+        kind: ConversationKind::Direct,
+        participants: vec![bob().user],
+        title: None,
+        subject: None,
+        external_id: None,
+        metadata: None,
+    };
+    store.create_conversation(context(&alice()), new).await.unwrap().summary.conversation.id
+}
+
+pub(crate) fn say(conversation: ConversationId, text: &str) -> SendMessage {
+    SendMessage {
+        conversation,
+        client_id: None,
+        text: text.into(),
+        metadata: None,
+        reply_to: None,
+        kind: MessageKind::Text,
+    }
+}
+
+/// A sink that lets the writer go on only while the gate is open.
+#[derive(Default)]
+pub(crate) struct Gate {
+    closed: Mutex<bool>,
+    opened: std::sync::Condvar,
+}
+
+impl Gate {
+    pub(crate) fn set(&self, closed: bool) {
+        *self.closed.lock().unwrap() = closed;
+        self.opened.notify_all();
+    }
+}
+
+impl CommitSink for Gate {
+    fn committed(&self, _: Vec<Envelope>) {
+        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        while *closed {
+            closed = self.opened.wait(closed).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
