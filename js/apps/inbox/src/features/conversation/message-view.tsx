@@ -100,7 +100,9 @@ export const MessageView = memo(function MessageView(props: MessageViewProps): J
                 <Icon name="block" size={15} /> {t(entry.own ? "message.deleted.own" : "message.deleted")}
               </span>
             ) : (
-              <MessageText text={entry.text} />
+              <span data-testid="text">
+                <MessageText text={entry.text} />
+              </span>
             )}
             <span class={css.meta}>
               {entry.edited && !entry.deleted ? <span>{t("message.edited")}</span> : null}

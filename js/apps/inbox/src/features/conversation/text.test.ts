@@ -2,26 +2,16 @@
 import { describe, expect, it } from "vitest";
 import { isJumbo, parseText, type Span } from "./text";
 
-function plain(spans: readonly Span[]): string {
-  return spans
-    .map((span): string => {
-      switch (span.kind) {
-        case "text":
-          return span.text;
-        case "link":
-          return `<${span.text}|${span.href}>`;
-        case "bold":
-          return `[b ${plain(span.spans)}]`;
-        case "italic":
-          return `[i ${plain(span.spans)}]`;
-        case "code":
-          return `[c ${span.text}]`;
-        case "block":
-          return `[p ${span.text}]`;
-      }
-    })
-    .join("");
+const plain = (spans: readonly Span[]): string => spans.map(write).join("");
+
+function write(span: Span): string {
+  if (span.kind === "text") return span.text;
+  if (span.kind === "link") return `<${span.text}|${span.href}>`;
+  if ("spans" in span) return `[${span.kind === "bold" ? "b" : "i"} ${plain(span.spans)}]`;
+  if (span.kind === "code") return `[c ${span.text}]`;
+  return `[p ${span.text}]`;
 }
+
 const check = (text: string, expected: string): void => expect(plain(parseText(text)), text).toBe(expected);
 
 describe("links", () => {
