@@ -3,12 +3,13 @@ import type { JSX } from "preact";
 import { render } from "preact";
 import "../src/styles/tokens.css";
 import "../src/styles/base.css";
+import { Live } from "./live";
 import { STORIES } from "./stories";
 
 const params = new URLSearchParams(location.search);
 const theme = params.get("theme");
 if (theme) document.documentElement.dataset.theme = theme;
-const story = STORIES[params.get("story") ?? ""];
+const story = params.has("live") ? Live : STORIES[params.get("story") ?? ""];
 
 function Index(): JSX.Element {
   return (
