@@ -1,2 +1,5 @@
 //! The `parlour` program.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    parlour_server::cli::main()
+}

@@ -1,0 +1,187 @@
+//! The only wiring: from a configuration to a running server, and back.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use parlour_bus::MemoryBus;
+use parlour_core::{
+    port::{
+        clock::{Clock, Random},
+        store::Store,
+    },
+    service::{Chat, Rates},
+};
+use parlour_store::OpenOptions;
+
+use crate::{
+    auth::{self, Auth, secret},
+    config::{Config, Loaded},
+    demo,
+    gateway::{self, Admission, Dispatcher, Gateway, Hub, listener},
+    http::{self, Api, Inner, Settings},
+    jobs,
+    metrics::Metrics,
+    system::{SystemClock, SystemRandom},
+    tasks::Tasks,
+};
+
+/// Over which reconnects are spread when the server goes away.
+const DRAIN_SPREAD: Duration = Duration::from_secs(10);
+
+/// A running server.
+pub struct App {
+    address: SocketAddr,
+    drain: Duration,
+    ready: Arc<AtomicBool>,
+    gateway: Arc<Gateway>,
+    store: Arc<dyn Store>,
+    tasks: Tasks,
+}
+
+impl App {
+    /// Starts a server. It listens when this returns; `server.listen` may name port 0.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting, with a text for the operator.
+    pub async fn start(loaded: &Loaded, demo: bool) -> anyhow::Result<Self> {
+        crate::system::install_crypto();
+        let config = &loaded.config;
+        for warning in &loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+        let random: Arc<dyn Random> = Arc::new(SystemRandom);
+        let secret = secret::load(config, &*random, demo)?;
+        for notice in &secret.notices {
+            tracing::warn!("{notice}");
+        }
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let limits = Arc::new(config.limits.to_domain());
+        let metrics = Arc::new(Metrics::new());
+        let tasks = Tasks::default();
+
+        let (inbox, dispatcher) = Dispatcher::new();
+        let store = parlour_store::open(&config.database.url, store_options(config), inbox)?;
+        let trust = config.auth.trust_host_users;
+        let chat = Arc::new(Chat::new(store.clone(), clock.clone(), limits.clone(), trust));
+        let hub = Hub::new(limits.clone(), clock.clone(), metrics.clone());
+        let parts = auth::Parts {
+            store: store.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+            revocations: hub.clone(),
+        };
+        let auth = Arc::new(Auth::new(config, &secret.bytes, parts)?);
+        let bus = Arc::new(MemoryBus::default());
+        dispatcher.start(hub.clone(), store.clone(), bus, metrics.clone(), &tasks);
+        let gateway = Arc::new(Gateway {
+            hub: hub.clone(),
+            chat: chat.clone(),
+            auth: auth.clone(),
+            clock: clock.clone(),
+            limits: limits.clone(),
+            metrics: metrics.clone(),
+            tasks: tasks.clone(),
+            admission: Admission::new(limits),
+            drain_spread: DRAIN_SPREAD.min(config.server.drain.0 / 3),
+        });
+        gateway.start();
+        if demo {
+            demo::seed(&auth, &*store, &*clock).await?;
+        }
+        let ready = Arc::new(AtomicBool::new(true));
+        let api = Api::new(Inner {
+            searches: Rates::new("searches", Api::SEARCHES),
+            settings: settings(config, demo, secret.weak),
+            ready: ready.clone(),
+            live: hub,
+            chat,
+            auth,
+            clock,
+            random,
+            metrics,
+        });
+        jobs::start(&api, &gateway, &tasks);
+        let address = listen(config, &api, &gateway, &tasks).await?;
+        tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), demo, "listening");
+        Ok(Self { address, drain: config.server.drain.0, ready, gateway, store, tasks })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends it: nothing new is taken, sockets are told to come back, what was accepted is finished (G18).
+    pub async fn shut_down(self) {
+        let end = Instant::now() + self.drain;
+        let left = || end.saturating_duration_since(Instant::now());
+        self.ready.store(false, Ordering::Release);
+        self.gateway.drain(left().mul_f32(0.8)).await;
+        if !self.tasks.shut_down(left().max(Duration::from_secs(1))).await {
+            tracing::warn!("not every task ended in time");
+        }
+        self.store.close().await;
+        tracing::info!("ended");
+    }
+}
+
+/// Binds and serves: the API, and the figures where they have a listener of their own.
+async fn listen(
+    config: &Config,
+    api: &Api,
+    gateway: &Arc<Gateway>,
+    tasks: &Tasks,
+) -> anyhow::Result<SocketAddr> {
+    let proxies = config.server.trusted_proxies.clone();
+    if let Some(place) = &config.metrics.listen {
+        let listener = bind(place, "metrics.listen").await?;
+        let router = http::metrics_router(api.clone());
+        let serving = listener::serve(listener, router, proxies.clone(), tasks.clone());
+        tasks.spawn("metrics listener", serving);
+    }
+    let listener = bind(&config.server.listen, "server.listen").await?;
+    let address = listener.local_addr()?;
+    let router = http::router(api.clone(), gateway::routes(gateway.clone()));
+    tasks.spawn("listener", listener::serve(listener, router, proxies, tasks.clone()));
+    Ok(address)
+}
+
+async fn bind(place: &str, key: &str) -> anyhow::Result<tokio::net::TcpListener> {
+    let mut addresses = tokio::net::lookup_host(place)
+        .await
+        .with_context(|| format!("`{key}`: `{place}` is no address of the form HOST:PORT"))?;
+    let address = addresses.next().with_context(|| format!("`{key}`: `{place}` has no address"))?;
+    listener::bind(address).with_context(|| format!("`{key}`: cannot listen on {place}"))
+}
+
+fn settings(config: &Config, demo: bool, weak_secret: bool) -> Settings {
+    Settings {
+        body_bytes: config.limits.body_bytes,
+        body_timeout: config.limits.body_timeout.0,
+        json_depth: config.limits.json_depth,
+        metrics: config.metrics.listen.is_none(),
+        demo,
+        weak_secret,
+    }
+}
+
+/// How the store is opened. What it cannot write it cannot promise: then the process ends.
+pub(crate) fn store_options(config: &Config) -> OpenOptions {
+    OpenOptions {
+        max_batch: config.database.max_batch,
+        readers: config.database.readers,
+        on_fatal: Arc::new(|reason| {
+            tracing::error!(reason, "the store has failed: this process ends");
+            std::process::exit(70);
+        }),
+        ..OpenOptions::default()
+    }
+}

@@ -1,0 +1,112 @@
+//! Who may act: users as the store knows them, with what their tokens say of them.
+
+use std::{sync::Arc, time::Duration};
+
+use parlour_core::{
+    Error, UserId,
+    model::{Millis, UserState},
+    port::{
+        clock::Clock,
+        store::{ProfileUpdate, Store},
+    },
+};
+
+use super::{claims::Refusal, recent::Recent, refused};
+
+/// How long what is known of a user is believed without asking again (G10: 10 s at most).
+const BELIEVED: Duration = Duration::from_secs(5);
+
+/// What a token says of its user.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub(super) struct Described {
+    pub(super) username: Option<Arc<str>>,
+    pub(super) name: Option<Arc<str>>,
+    pub(super) email: Option<Arc<str>>,
+    pub(super) avatar: Option<Arc<str>>,
+}
+
+#[derive(Clone)]
+struct Known {
+    described: Described,
+    state: UserState,
+    revoked_before: Millis,
+}
+
+/// Admits users.
+pub(super) struct People {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    trust: bool,
+    known: Recent<UserId, Known>,
+}
+
+impl People {
+    pub(super) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, trust: bool) -> Self {
+        Self { store, clock, trust, known: Recent::new(BELIEVED) }
+    }
+
+    /// Admits somebody whose sign-in dates from `since`, and remembers what his token says of him.
+    pub(super) async fn admit(
+        &self,
+        user: &UserId,
+        described: Described,
+        since: Millis,
+    ) -> Result<(), Error> {
+        let known = self.look_up(user, described, self.trust).await?;
+        if known.state == UserState::Banned {
+            return Err(refused(Refusal::Banned));
+        }
+        if since < known.revoked_before {
+            return Err(refused(Refusal::Revoked));
+        }
+        Ok(())
+    }
+
+    /// Makes sure that somebody is known for whom the host application's server acts.
+    pub(super) async fn introduce(&self, user: &UserId) -> Result<(), Error> {
+        self.look_up(user, Described::default(), true).await.map(drop)
+    }
+
+    /// Forgets what is believed of a user, because it was just changed.
+    pub(super) fn forget(&self, user: &UserId) {
+        self.known.forget(|id, _| id == user);
+    }
+
+    pub(super) fn sweep(&self) {
+        self.known.sweep(self.clock.monotonic());
+    }
+
+    async fn look_up(
+        &self,
+        user: &UserId,
+        described: Described,
+        create: bool,
+    ) -> Result<Known, Error> {
+        let now = self.clock.monotonic();
+        let nothing_said = described == Described::default();
+        if let Some(known) = self.known.get(user, now)
+            && (nothing_said || known.described == described)
+        {
+            return Ok(known);
+        }
+        let began = self.known.begin();
+        let found = self.store.user(user.clone()).await?;
+        let found = match found {
+            Some(found) if nothing_said => found,
+            None if !create => return Err(refused(Refusal::UnknownUser)),
+            _ => {
+                let update = ProfileUpdate {
+                    id: user.clone(),
+                    username: described.username.clone(),
+                    name: described.name.clone(),
+                    email: described.email.clone(),
+                    avatar: described.avatar.clone(),
+                };
+                self.store.save_user(update, self.clock.now()).await?
+            }
+        };
+        let known = Known { described, state: found.state, revoked_before: found.revoked_before };
+        self.known.put(began, user.clone(), known.clone(), now);
+        Ok(known)
+    }
+}

@@ -1,0 +1,115 @@
+//! `parlour migrate` and `parlour doctor`.
+
+use std::{path::Path, process::ExitCode};
+
+use parlour_store::OpenError;
+
+use super::{say, with_store};
+use crate::{
+    auth::secret,
+    config::{self, Config, Sources},
+    system::SystemRandom,
+};
+
+pub(super) fn migrate(config: &Config, check: bool) -> anyhow::Result<ExitCode> {
+    let url = &config.database.url;
+    let (names, verb) = if check {
+        (parlour_store::pending_migrations(url)?, "to be applied")
+    } else {
+        (parlour_store::migrate(url)?, "applied")
+    };
+    for name in &names {
+        say(&format!("{name} {verb}"));
+    }
+    if names.is_empty() {
+        say("the database is up to date");
+    }
+    Ok(if check && !names.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What the checks found.
+#[derive(Default)]
+struct Findings {
+    bad: bool,
+}
+
+impl Findings {
+    fn good(&self, text: &str) {
+        say(&format!("ok       {text}"));
+    }
+
+    fn warn(&self, text: &str) {
+        say(&format!("warning  {text}"));
+    }
+
+    fn bad(&mut self, text: &str) {
+        self.bad = true;
+        say(&format!("error    {text}"));
+    }
+}
+
+pub(super) fn doctor(sources: &Sources) -> ExitCode {
+    let mut findings = Findings::default();
+    match config::load(sources) {
+        Err(error) => findings.bad(&format!("{:#}", anyhow::Error::new(error))),
+        Ok(loaded) => {
+            findings.good("the configuration can be used");
+            for warning in &loaded.warnings {
+                findings.warn(warning);
+            }
+            check_secret(&loaded.config, &mut findings);
+            check_database(&loaded.config, &mut findings);
+            check_address(&loaded.config, &findings);
+        }
+    }
+    if crate::http::is_built() {
+        findings.good("the inbox is part of this build");
+    } else {
+        findings.warn("the inbox is not part of this build: see js/README.md");
+    }
+    if findings.bad { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn check_secret(config: &Config, findings: &mut Findings) {
+    match secret::load(config, &SystemRandom, false) {
+        Err(error) => findings.bad(&format!("{error:#}")),
+        Ok(secret) => {
+            findings.good("there is a secret for access tokens");
+            for notice in &secret.notices {
+                findings.warn(notice);
+            }
+        }
+    }
+}
+
+fn check_database(config: &Config, findings: &mut Findings) {
+    if let Some(file) = config.database.file() {
+        for notice in file_notices(file) {
+            findings.warn(&notice);
+        }
+    }
+    let checked = with_store(config, async |store| Ok(store.check().await?));
+    match checked {
+        Ok(()) => findings.good("the database answers and can be written"),
+        Err(error) if matches!(error.downcast_ref(), Some(OpenError::InUse { .. })) => {
+            findings.good("the database is in use by a running server");
+        }
+        Err(error) => findings.bad(&format!("{error:#}")),
+    }
+}
+
+fn file_notices(file: &Path) -> Vec<String> {
+    let mut notices: Vec<String> = secret::too_open(file).into_iter().collect();
+    if std::fs::symlink_metadata(file).is_ok_and(|metadata| metadata.file_type().is_symlink()) {
+        notices.push(format!("{} is a symbolic link", file.display()));
+    }
+    notices
+}
+
+fn check_address(config: &Config, findings: &Findings) {
+    let listen = &config.server.listen;
+    let local = ["127.", "localhost:", "[::1]:"].iter().any(|start| listen.starts_with(start));
+    if !local && config.server.public_url.is_none() {
+        findings.warn("server.public_url is not set: behind TLS the session cookie lacks `Secure`");
+    }
+}

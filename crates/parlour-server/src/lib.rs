@@ -1,0 +1,13 @@
+//! The Parlour server: configuration, sign-in, REST, the gateway, and the only wiring of them.
+
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod config;
+mod demo;
+mod gateway;
+mod http;
+mod jobs;
+pub mod metrics;
+pub mod system;
+pub mod tasks;
