@@ -6,32 +6,32 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Result, bail};
 use parlour_harness::{
     checker::report,
-    crash::{self, Plan},
+    crash::{self, Fault, Plan},
     process::Options,
 };
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let (mut crashes, mut seed) = (20, clock);
+    let (mut crashes, mut seed) = (20_usize, clock);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
-        let value = arguments.next().and_then(|value| value.parse().ok());
-        match (argument.as_str(), value) {
-            ("--crashes", Some(value)) => crashes = value,
-            ("--seed", Some(value)) => seed = value,
+        let value = arguments.next().unwrap_or_default();
+        match argument.as_str() {
+            "--crashes" => crashes = value.parse()?,
+            "--seed" => seed = value.parse()?,
             _ => bail!("usage: parlour-crash [--crashes N] [--seed N]"),
         }
     }
     println!("seed {seed}, {crashes} crashes");
     let folder = tempfile::tempdir()?;
     let begun = Instant::now();
-    let outcome =
-        crash::run(&Plan::new("long", seed, crashes), Options::new(folder.path())?).await?;
+    let plan = Plan::new("long", seed, vec![Fault::Kill; crashes]);
+    let outcome = crash::run(&plan, Options::new(folder.path())?).await?;
     println!(
         "{} crashes in {:.1} s: {} commands acknowledged, {} repetitions answered with the first result, \
          {} without an answer, {} entries of history, slowest restart {} ms",
-        outcome.crashes,
+        outcome.faults,
         begun.elapsed().as_secs_f64(),
         outcome.sends,
         outcome.duplicates,

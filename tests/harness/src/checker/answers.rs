@@ -1,6 +1,6 @@
 //! Is each command answered once, is deleted content gone, and does each end have its reason (CK12, CK13, CK15)?
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Violation, facts::Facts};
 use crate::history::{Action, Cause, Message, What};
@@ -91,26 +91,30 @@ pub(super) fn ck13_gone(facts: &Facts<'_>) -> Vec<Violation> {
 /// CK15: a connection ends for a cause, with the code of that cause.
 pub(super) fn ck15_close_reason(facts: &Facts<'_>) -> Vec<Violation> {
     let mut opened: HashMap<u64, usize> = HashMap::new();
-    let mut faults: BTreeSet<usize> = BTreeSet::new();
+    let mut faults: BTreeMap<usize, &str> = BTreeMap::new();
     let mut found = Vec::new();
     for (index, entry) in facts.entries.iter().enumerate() {
         match &entry.what {
             What::Connected { conn, .. } => {
                 opened.insert(*conn, index);
             }
-            What::Fault { on: true, .. } => {
-                faults.insert(index);
+            What::Fault { on: true, name } => {
+                faults.insert(index, name);
             }
             What::Closed { device, conn, code, cause } => {
                 let since = opened.get(conn).copied().unwrap_or(0);
-                let cut = faults.range(since..index).next().is_some();
+                let fault = faults.range(since..index).next_back().map(|(_, name)| *name);
                 let right = match cause {
                     Some(Cause::Client) => true,
                     Some(Cause::Killed) => code.is_none(),
                     Some(Cause::Shutdown) => matches!(code, Some(1001 | 1012)),
                     Some(Cause::Expired) => *code == Some(4401),
                     Some(Cause::Slow) => matches!(code, Some(4508) | None),
-                    None => cut && code.is_none(),
+                    None => match fault {
+                        Some("kill") => code.is_none(),
+                        Some("shutdown") => matches!(code, Some(1001 | 1012)),
+                        _ => false,
+                    },
                 };
                 if !right {
                     let detail =

@@ -1,4 +1,4 @@
-//! Kills the server again and again under load, and asks the checker after each time.
+//! Kills, ends and freezes the server again and again under load, and asks the checker after each time.
 
 mod plan;
 mod worker;
@@ -10,13 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
 };
 
-pub use self::plan::{Plan, Talk};
+pub use self::plan::{Fault, Plan, Talk};
 use self::worker::{Phase, Worker};
 use crate::{
     checker::{Stage, Violation, check},
@@ -33,8 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What a run showed.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// Crashes of the server.
-    pub crashes: u64,
+    /// Faults of the plan that were carried out.
+    pub faults: usize,
     /// Sends that were acknowledged.
     pub sends: usize,
     /// Acknowledgements of client ids that were known already.
@@ -90,23 +90,36 @@ async fn carry_out(plan: &Plan, options: Options, recorder: &Arc<Recorder>) -> R
         workers.spawn(worker.run());
     }
 
-    for crash in 1..=plan.crashes {
+    for fault in &plan.faults {
         talk_for_a_while(&mut random, recorder, &mut workers).await?;
         let as_of = recorder.len();
-        recorder.add(What::Fault { name: format!("kill {crash}"), on: true });
-        server.kill()?;
-        outcome.crashes += 1;
-        for read in from_database(&server.database(), as_of)? {
-            recorder.add(What::Final(read));
+        recorder.add(What::Fault { name: fault.name().into(), on: true });
+        match fault {
+            Fault::Kill => server.kill()?,
+            Fault::Shutdown => {
+                let status = server.terminate().await?;
+                ensure!(status.success(), "the server ended with {status} after SIGTERM");
+            }
+            Fault::Freeze => {
+                server.freeze()?;
+                tokio::time::sleep(Duration::from_millis(random.between(500, 2_000))).await;
+                server.thaw()?;
+            }
         }
-        outcome.violations = check(&recorder.history(), Stage::Midway);
-        if !outcome.violations.is_empty() {
-            return Ok(summary(outcome, &recorder.history()));
+        outcome.faults += 1;
+        if *fault != Fault::Freeze {
+            for read in from_database(&server.database(), as_of)? {
+                recorder.add(What::Final(read));
+            }
+            outcome.violations = check(&recorder.history(), Stage::Midway);
+            if !outcome.violations.is_empty() {
+                return Ok(summary(outcome, &recorder.history()));
+            }
+            let begun = Instant::now();
+            server.restart().await?;
+            outcome.slowest_restart = outcome.slowest_restart.max(begun.elapsed());
         }
-        let begun = Instant::now();
-        server.restart().await?;
-        outcome.slowest_restart = outcome.slowest_restart.max(begun.elapsed());
-        recorder.add(What::Fault { name: format!("kill {crash}"), on: false });
+        recorder.add(What::Fault { name: fault.name().into(), on: false });
     }
     talk_for_a_while(&mut random, recorder, &mut workers).await?;
 

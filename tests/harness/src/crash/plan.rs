@@ -12,6 +12,29 @@ use crate::{
     random::Random,
 };
 
+/// What is done to the server under load.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// `kill -9`, and a new start.
+    Kill,
+    /// SIGTERM, and a new start.
+    Shutdown,
+    /// SIGSTOP for a while, then SIGCONT.
+    Freeze,
+}
+
+impl Fault {
+    /// As a history names it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Shutdown => "shutdown",
+            Self::Freeze => "freeze",
+        }
+    }
+}
+
 /// A plan. The same seed gives the same one, as far as timing lets it.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -19,8 +42,8 @@ pub struct Plan {
     pub name: String,
     /// The seed.
     pub seed: u64,
-    /// How often the server is killed.
-    pub crashes: u64,
+    /// What is done to the server, one after the other.
+    pub faults: Vec<Fault>,
     /// Devices of each of the four users.
     pub devices_each: u64,
     /// Mean time between two commands of a device.
@@ -46,9 +69,9 @@ const PEOPLE: [&str; 4] = ["alice", "bob", "carol", "dave"];
 impl Plan {
     /// The usual plan.
     #[must_use]
-    pub fn new(name: &str, seed: u64, crashes: u64) -> Self {
+    pub fn new(name: &str, seed: u64, faults: Vec<Fault>) -> Self {
         let pace = Duration::from_millis(12);
-        Self { name: name.into(), seed, crashes, devices_each: 2, pace }
+        Self { name: name.into(), seed, faults, devices_each: 2, pace }
     }
 
     /// Name and user of each device.

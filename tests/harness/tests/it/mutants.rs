@@ -7,7 +7,7 @@ use std::{
 
 use parlour_harness::{
     checker::report,
-    crash::{self, Plan},
+    crash::{self, Fault, Plan},
     process::{self, Options},
 };
 
@@ -20,7 +20,7 @@ async fn caught(binary: &Path, mutant: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         let mut options = Options::new(folder.path()).unwrap().env("PARLOUR_MUTANT", mutant);
         options.binary = binary.into();
-        let plan = Plan::new(&format!("mutant-{mutant}"), seed, 2);
+        let plan = Plan::new(&format!("mutant-{mutant}"), seed, vec![Fault::Kill; 2]);
         let outcome = crash::run(&plan, options).await.unwrap();
         if !outcome.violations.is_empty() {
             return report(&outcome.violations[..1]);
