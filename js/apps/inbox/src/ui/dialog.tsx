@@ -18,7 +18,9 @@ export function Dialog({ title, onClose, children, actions, narrow = false }: Di
   const titleId = useId();
   useEffect(() => {
     const before = document.activeElement;
-    ref.current?.showModal();
+    const dialog = ref.current;
+    dialog?.showModal();
+    (dialog?.querySelector<HTMLElement>("[data-autofocus]") ?? dialog)?.focus();
     return () => {
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
@@ -26,6 +28,7 @@ export function Dialog({ title, onClose, children, actions, narrow = false }: Di
   return (
     <dialog
       ref={ref}
+      tabIndex={-1}
       class={`${css.dialog} ${narrow ? css.narrow : ""}`}
       aria-labelledby={titleId}
       onCancel={(event) => {
@@ -67,7 +70,9 @@ export function Confirm({ title, text, confirm, onConfirm, onClose }: ConfirmPro
       narrow
       actions={
         <>
-          <Button onClick={onClose}>{t("common.cancel")}</Button>
+          <Button data-autofocus onClick={onClose}>
+            {t("common.cancel")}
+          </Button>
           <Button
             kind="danger"
             onClick={() => {

@@ -65,7 +65,8 @@ export interface SearchFieldProps {
   value: string;
   onInput: (value: string) => void;
   placeholder?: string;
-  inputRef?: Ref<HTMLInputElement>;
+  /** A dialog begins here. */
+  autoFocus?: boolean;
   onKeyDown?: (event: KeyboardEvent) => void;
 }
 
@@ -75,14 +76,14 @@ export function SearchField({
   value,
   onInput,
   placeholder,
-  inputRef,
+  autoFocus = false,
   onKeyDown,
 }: SearchFieldProps): JSX.Element {
   return (
     <div class={css.search}>
       <Icon name="search" size={18} class={css.searchIcon} />
       <input
-        {...(inputRef ? { ref: inputRef } : {})}
+        {...(autoFocus ? { "data-autofocus": true } : {})}
         class={css.searchInput}
         type="search"
         value={value}

@@ -42,6 +42,7 @@ export function useScroll(options: ScrollOptions): Scroll {
   const anchor = useRef<Anchor | null>(null);
   const stuck = useRef(true);
   const placed = useRef(false);
+  const size = useRef({ height: 0, content: 0 });
   const [atEnd, setAtEnd] = useState(true);
 
   const distanceToEnd = (el: HTMLElement): number => el.scrollHeight - el.clientHeight - el.scrollTop;
@@ -51,6 +52,7 @@ export function useScroll(options: ScrollOptions): Scroll {
     const el = scroller.current;
     const list = content.current;
     if (!el || !list || !placed.current) return;
+    size.current = { height: el.clientHeight, content: el.scrollHeight };
     const atEndNow = distanceToEnd(el) < NEAR_END && !latest.current.canLoadNewer;
     stuck.current = atEndNow;
     setAtEnd(atEndNow);
@@ -86,6 +88,15 @@ export function useScroll(options: ScrollOptions): Scroll {
     }
     observe();
   }, [observe]);
+
+  /** A scroll event may tell of a change of size that has not been seen yet: that is no scrolling of the reader's. */
+  const onScroll = useCallback(() => {
+    const el = scroller.current;
+    if (!el) return;
+    const resized = el.clientHeight !== size.current.height || el.scrollHeight !== size.current.content;
+    if (resized) restore();
+    else observe();
+  }, [observe, restore]);
 
   useLayoutEffect(() => {
     const el = scroller.current;
@@ -130,7 +141,7 @@ export function useScroll(options: ScrollOptions): Scroll {
     return true;
   }, []);
 
-  return { scroller, content, atEnd, onScroll: observe, toEnd, toKey };
+  return { scroller, content, atEnd, onScroll, toEnd, toKey };
 }
 
 /** The first child whose end lies below `top`, found by halving. */

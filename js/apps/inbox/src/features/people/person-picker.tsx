@@ -1,6 +1,5 @@
 // Finds people by name and gathers the chosen ones; used for a new conversation and to add to a group.
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
 import { t } from "../../i18n";
 import { Avatar } from "../../ui/avatar";
 import { SearchField } from "../../ui/field";
@@ -20,8 +19,6 @@ export interface PersonPickerProps {
 
 export function PersonPicker(props: PersonPickerProps): JSX.Element {
   const { query, status, found, chosen } = props;
-  const search = useRef<HTMLInputElement>(null);
-  useEffect(() => search.current?.focus(), []);
   const isChosen = (person: Person): boolean => chosen.some((one) => one.id === person.id);
 
   return (
@@ -50,7 +47,7 @@ export function PersonPicker(props: PersonPickerProps): JSX.Element {
         placeholder={t("people.new.placeholder")}
         value={query}
         onInput={props.onQuery}
-        inputRef={search}
+        autoFocus
         onKeyDown={(event) => {
           const first = found[0];
           const last = chosen[chosen.length - 1];
