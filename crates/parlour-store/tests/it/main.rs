@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on stops there")]
 
 mod durability;
+mod failing;
 mod files;
 mod grouping;
 mod suite;
