@@ -205,3 +205,24 @@ fn restrict(file: &Path) -> io::Result<()> {
 fn restrict(_file: &Path) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn other_values_do_not_compile_a_statement_anew() {
+        let held = Held::take(Place::Temporary).unwrap();
+        let connection = connect_writer(&held).unwrap();
+        set_up_writing(&connection, &held).unwrap();
+        connection.execute_batch("CREATE TABLE t (a, b); CREATE INDEX i ON t (a, b)").unwrap();
+        let mut statement =
+            connection.prepare("SELECT a FROM t WHERE a = ?1 AND b > ?2 ORDER BY b").unwrap();
+        for n in 0..50 {
+            assert!(!statement.exists([n, n + 1]).unwrap());
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
+}
