@@ -91,6 +91,23 @@ struct Answer {
     id: Option<u64>,
     /// `None`: an event answers, or already has.
     outcome: Option<Result<Reply, Error>>,
+    _open: OpenCommand,
+}
+
+/// Counts a command as open for as long as it lives, also when its connection goes before it is answered.
+struct OpenCommand(Arc<Gateway>);
+
+impl OpenCommand {
+    fn new(gateway: &Arc<Gateway>) -> Self {
+        gateway.hub.open_commands.fetch_add(1, Relaxed);
+        Self(gateway.clone())
+    }
+}
+
+impl Drop for OpenCommand {
+    fn drop(&mut self) {
+        self.0.hub.open_commands.fetch_sub(1, Relaxed);
+    }
 }
 
 impl Reader {
@@ -238,7 +255,8 @@ impl Reader {
             Executed::Now(outcome) => self.reply(id, &outcome),
             Executed::Later(work) => {
                 self.open_ids.extend(id);
-                let answer = async move { Answer { id, outcome: work.await } };
+                let open = OpenCommand::new(&self.gateway);
+                let answer = async move { Answer { id, outcome: work.await, _open: open } };
                 self.open.get_or_insert_default().push_back(Box::pin(answer));
             }
         }
@@ -263,7 +281,7 @@ impl Reader {
 
     fn answer(&mut self, answer: Option<Answer>) {
         match answer {
-            Some(Answer { id, outcome }) => {
+            Some(Answer { id, outcome, _open }) => {
                 if let Some(id) = id {
                     self.open_ids.retain(|open| *open != id);
                 }

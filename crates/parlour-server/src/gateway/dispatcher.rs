@@ -9,7 +9,7 @@ use parlour_core::{
         store::{CommitSink, Store},
     },
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{Hub, hub};
 use crate::{metrics::Metrics, tasks::Tasks};
@@ -21,13 +21,28 @@ const WAITING_BATCHES: usize = 256;
 /// Replayed at once while a hole is closed.
 const HEAL_PAGE: usize = 500;
 
-struct Batch {
-    envelopes: Vec<Envelope>,
-    committed: Instant,
+enum Batch {
+    Committed {
+        envelopes: Vec<Envelope>,
+        at: Instant,
+    },
+    /// Told when everything before it has been delivered.
+    Mark(oneshot::Sender<()>),
 }
 
 /// The store's end.
 pub(crate) struct Inbox(mpsc::Sender<Batch>);
+
+impl Inbox {
+    /// Waits until everything that was committed before has been delivered.
+    pub(crate) async fn settled(&self) {
+        let (mark, reached) = oneshot::channel();
+        // Without a dispatcher there is nothing to wait for.
+        if self.0.send(Batch::Mark(mark)).await.is_ok() {
+            let _gone = reached.await;
+        }
+    }
+}
 
 impl CommitSink for Inbox {
     fn committed(&self, envelopes: Vec<Envelope>) {
@@ -35,7 +50,7 @@ impl CommitSink for Inbox {
             return;
         }
         // Called on the store's own thread. The other end goes only when the process ends.
-        drop(self.0.blocking_send(Batch { envelopes, committed: Instant::now() }));
+        drop(self.0.blocking_send(Batch::Committed { envelopes, at: Instant::now() }));
     }
 }
 
@@ -67,11 +82,18 @@ impl Dispatcher {
                     batch = self.batches.recv() => batch,
                     () = stopping.stopping() => None,
                 };
-                let Some(batch) = batch else { break };
-                deliver(&hub, &*store, &batch.envelopes).await;
-                metrics.delivered_seconds.observe(batch.committed.elapsed().as_secs_f64());
-                count(&metrics, &batch.envelopes);
-                announce(&*bus, &batch.envelopes).await;
+                let (envelopes, at) = match batch {
+                    Some(Batch::Committed { envelopes, at }) => (envelopes, at),
+                    Some(Batch::Mark(mark)) => {
+                        drop(mark.send(()));
+                        continue;
+                    }
+                    None => break,
+                };
+                deliver(&hub, &*store, &envelopes).await;
+                metrics.delivered_seconds.observe(at.elapsed().as_secs_f64());
+                count(&metrics, &envelopes);
+                announce(&*bus, &envelopes).await;
             }
         });
     }

@@ -23,18 +23,23 @@ mod stream;
 mod sweep;
 mod upgrade;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use parlour_core::{limits::Limits, port::clock::Clock, service::Chat};
 
 pub(crate) use self::{
     admission::Admission,
-    close::Close,
     dispatcher::{Dispatcher, Inbox},
     hub::Hub,
     upgrade::routes,
 };
 use crate::{auth::Auth, metrics::Metrics, tasks::Tasks};
+
+/// How often the end of a shutdown's wait is looked for.
+const POLL: Duration = Duration::from_millis(20);
 
 /// Everything that a connection needs of the process. Shared by all.
 pub(crate) struct Gateway {
@@ -46,6 +51,8 @@ pub(crate) struct Gateway {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tasks: Tasks,
     pub(crate) admission: Arc<Admission>,
+    /// What the store hands on comes by here.
+    pub(crate) inbox: Arc<Inbox>,
     /// Over which reconnects are spread when the server goes away.
     pub(crate) drain_spread: Duration,
 }
@@ -60,13 +67,23 @@ impl Gateway {
     /// Tells every client to come back later and waits until their connections have ended (guarantee G18).
     /// No new command is accepted from now on; what was accepted is answered first.
     pub(crate) async fn drain(&self, within: Duration) {
-        self.hub.drain(self.drain_spread);
+        self.hub.begin_drain();
+        let answered = async {
+            while self.hub.open_commands.load(Relaxed) > 0 {
+                tokio::time::sleep(POLL).await;
+            }
+            self.inbox.settled().await;
+        };
+        if tokio::time::timeout(within / 2, answered).await.is_err() {
+            tracing::warn!("not every command was answered in time");
+        }
+        self.hub.send_away(self.drain_spread);
         let gone = async {
             while self.hub.connection_count() > 0 {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(POLL).await;
             }
         };
-        if tokio::time::timeout(within, gone).await.is_err() {
+        if tokio::time::timeout(within / 2, gone).await.is_err() {
             tracing::warn!(
                 left = self.hub.connection_count(),
                 "not every connection ended in time"

@@ -9,7 +9,13 @@ mod presence;
 mod subscribe;
 mod typing;
 
-use std::{sync::Arc, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use foldhash::HashMap;
 use parking_lot::Mutex;
@@ -34,6 +40,9 @@ pub(crate) struct Hub {
     limits: Arc<Limits>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
+    draining: AtomicBool,
+    /// Commands that have been accepted and are not answered yet.
+    pub(crate) open_commands: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -46,7 +55,6 @@ struct State {
     last_seen: HashMap<UserId, Millis>,
     /// Stamps slots that a fan-out to people has reached already.
     round: u64,
-    draining: bool,
 }
 
 /// A user with connections here.
@@ -99,15 +107,22 @@ impl Hub {
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), limits, clock, metrics })
+        Arc::new(Self {
+            state: Mutex::default(),
+            limits,
+            clock,
+            metrics,
+            draining: AtomicBool::new(false),
+            open_commands: AtomicUsize::new(0),
+        })
     }
 
     /// Whether one more connection of the user would be taken in.
     pub(crate) fn has_room(&self, user: &UserId, device: Option<&str>) -> Result<(), Refused> {
-        let state = self.state.lock();
-        if state.draining {
+        if self.is_draining() {
             return Err(Refused::Draining);
         }
+        let state = self.state.lock();
         let Some(slot) = state.slot_of(user) else { return Ok(()) };
         let live = slot.conns.iter().filter(|conn| !conn.is_closing());
         let unresponsive = |conn: &&Arc<Conn>| conn.timing.pinged.load(Relaxed) != 0;
@@ -195,9 +210,13 @@ impl Hub {
         }
     }
 
-    /// Takes no more connections in, and sends those that are here away with a random time to come back in.
-    pub(crate) fn drain(&self, spread: Duration) {
-        self.state.lock().draining = true;
+    /// Takes no more connections in, and no more commands.
+    pub(crate) fn begin_drain(&self) {
+        self.draining.store(true, Relaxed);
+    }
+
+    /// Sends everybody who is here away, with a random time to come back in.
+    pub(crate) fn send_away(&self, spread: Duration) {
         for conn in self.connections() {
             let spread = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX).max(1);
             // Multiplying by an odd constant scatters the counter over the spread; nobody gains by guessing it.
@@ -210,7 +229,7 @@ impl Hub {
 
     /// Whether the server goes away.
     pub(crate) fn is_draining(&self) -> bool {
-        self.state.lock().draining
+        self.draining.load(Relaxed)
     }
 
     /// Gives every connection up.

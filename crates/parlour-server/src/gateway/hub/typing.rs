@@ -19,9 +19,16 @@ const SPACING: Duration = Duration::from_secs(1);
 /// What others were last told of somebody's typing, and what is so.
 pub(super) struct Typing {
     told: bool,
-    told_at: Duration,
+    told_at: Option<Duration>,
     active: bool,
     until: Duration,
+}
+
+impl Typing {
+    /// Whether the last frame about it is long enough ago.
+    fn may_be_told(&self, now: Duration) -> bool {
+        self.told_at.is_none_or(|at| now.saturating_sub(at) >= SPACING)
+    }
 }
 
 impl Hub {
@@ -104,11 +111,11 @@ impl State {
         if !active && !self.typing.contains_key(&key) {
             return;
         }
-        let first = Typing { told: false, told_at: now.saturating_sub(SPACING), active, until };
+        let first = Typing { told: false, told_at: None, active, until };
         let typing = self.typing.entry(key).or_insert(first);
         typing.active = active;
         typing.until = until;
-        let repeat = typing.told && active && now.saturating_sub(typing.told_at) >= SPACING;
+        let repeat = typing.told && active && typing.may_be_told(now);
         if repeat {
             // Told again, so that receivers who drop it after a while keep it.
             typing.told = false;
@@ -125,17 +132,14 @@ impl State {
         metrics: &Metrics,
     ) {
         let Some(typing) = self.typing.get_mut(&key) else { return };
-        let due = now.saturating_sub(typing.told_at) >= SPACING;
+        let due = typing.may_be_told(now);
         let active = typing.active;
         if typing.told != active && due {
-            (typing.told, typing.told_at) = (active, now);
+            (typing.told, typing.told_at) = (active, Some(now));
             self.send_typing(key, active, dirty, metrics);
         }
         // Kept until it would no longer hold anything back.
-        let over = self
-            .typing
-            .get(&key)
-            .is_some_and(|t| !t.active && !t.told && now.saturating_sub(t.told_at) >= SPACING);
+        let over = self.typing.get(&key).is_some_and(|t| !t.active && !t.told && t.may_be_told(now));
         if over {
             self.typing.remove(&key);
         }

@@ -1,0 +1,171 @@
+//! A whole server in this process: its own port, its own database, tokens of a host application for its users.
+
+use std::{
+    collections::BTreeMap,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use jsonwebtoken::{EncodingKey, Header};
+use parlour_server::{
+    app::App,
+    config::{self, Sources},
+};
+use serde_json::{Value, json};
+
+use super::Client;
+
+const SECRET: &str = "a secret of the tests that is long enough for HS256";
+
+/// How long any value is waited for before the test fails.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+pub(super) struct Server {
+    runtime: tokio::runtime::Runtime,
+    app: Mutex<Option<App>>,
+    address: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+impl Server {
+    /// With the defaults, but for rates, which no test but theirs is about.
+    pub(super) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    pub(super) fn with(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = format!("sqlite://{}/parlour.db", folder.path().display());
+        let mut env: BTreeMap<String, String> = [
+            ("PARLOUR_LISTEN", "127.0.0.1:0"),
+            ("DATABASE_URL", &database),
+            ("PARLOUR_JWT_SECRET", SECRET),
+            ("PARLOUR_RATE_LIMITS", "off"),
+            ("PARLOUR_AUTH_REGISTRATION", "true"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        env.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let sources = Sources { flags: Vec::new(), env, file: None, default_file: None };
+        let loaded = config::load(&sources).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let app = runtime.block_on(App::start(&loaded, false)).unwrap();
+        let address = app.address();
+        Self { runtime, app: Mutex::new(Some(app)), address, _folder: folder }
+    }
+
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A token of the host application, good for an hour.
+    pub(super) fn token(&self, user: &str) -> String {
+        self.token_until(user, now() + 3_600)
+    }
+
+    #[expect(clippy::unused_self, reason = "tokens are a server's")]
+    pub(super) fn token_until(&self, user: &str, exp: u64) -> String {
+        parlour_server::system::install_crypto();
+        let claims = json!({ "sub": user, "exp": exp, "iat": now() });
+        let key = EncodingKey::from_secret(SECRET.as_bytes());
+        jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap()
+    }
+
+    /// A socket of the user to which everything new comes.
+    pub(super) fn live(&self, user: &str) -> Client {
+        Client::live(self.address, &self.token(user))
+    }
+
+    /// Begins the end, in the background.
+    pub(super) fn stop(&self) {
+        if let Some(app) = self.app.lock().unwrap().take() {
+            #[expect(clippy::disallowed_methods, reason = "a test's own runtime")]
+            drop(self.runtime.spawn(app.shut_down()));
+        }
+    }
+
+    pub(super) fn get(&self, path: &str, token: &str) -> (u16, Value) {
+        let (status, body) = self.request("GET", path, Some(token), None);
+        (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
+    }
+
+    pub(super) fn register(&self, name: &str, password: &str) -> String {
+        let body = json!({ "username": name, "password": password });
+        let (status, answer) = self.request("POST", "/api/v1/auth/register", None, Some(&body));
+        assert_eq!(status, 201, "{answer}");
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        answer["access"].as_str().unwrap().to_owned()
+    }
+
+    pub(super) fn log_out(&self, token: &str) {
+        let (status, answer) = self.request("POST", "/api/v1/auth/logout", Some(token), None);
+        assert_eq!(status, 204, "{answer}");
+    }
+
+    /// Does something again and again until the metrics page has a line.
+    pub(super) fn wait_for_metric(&self, line: &str, mut meanwhile: impl FnMut()) {
+        let until = Instant::now() + DEADLINE;
+        let mut page = String::new();
+        while Instant::now() < until {
+            page = self.request("GET", "/metrics", None, None).1;
+            if page.lines().any(|known| known == line) {
+                return;
+            }
+            meanwhile();
+        }
+        panic!("no `{line}` in\n{page}");
+    }
+
+    /// One request on a connection of its own.
+    fn request(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+    ) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+        let auth = token.map(|t| format!("Authorization: Bearer {t}\r\n")).unwrap_or_default();
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{auth}{kind}Content-Length: {length}\r\n\r\n{body}",
+            self.address
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let chunked = head.to_lowercase().contains("transfer-encoding: chunked");
+        (status, if chunked { unchunked(body) } else { body.to_owned() })
+    }
+}
+
+/// The body of chunks (RFC 9112 section 7.1).
+fn unchunked(mut rest: &str) -> String {
+    let mut body = String::new();
+    while let Some((size, after)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size.trim(), 16).unwrap();
+        if size == 0 {
+            break;
+        }
+        body.push_str(&after[..size]);
+        rest = &after[size + 2..];
+    }
+    body
+}
+
+#[expect(clippy::disallowed_methods, reason = "a token needs the real time")]
+pub(super) fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.unwrap().as_secs()
+}
