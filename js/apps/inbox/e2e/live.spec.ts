@@ -121,7 +121,7 @@ test("a message that waits survives a reload", async ({ alice, bob }) => {
   await alice.context.setOffline(false);
   await alice.page.route("**/api/**", (route) => route.abort());
   await alice.page.reload();
-  await expect(alice.page.getByText("The server cannot be reached")).toBeVisible();
+  await expect(alice.page.getByRole("paragraph").filter({ hasText: "The server cannot be reached" })).toBeVisible();
   await alice.page.unroute("**/api/**");
   await bob.sees("kept", ["kept one"]);
   await alice.sees("kept", ["kept one"]);

@@ -15,7 +15,7 @@ test("a group is made, grows, shrinks, and is left", async ({ alice, bob }) => {
   const { page } = alice;
   await page.getByRole("button", { name: "New conversation" }).first().click();
   const search = page.getByRole("searchbox", { name: "Find a person" });
-  for (const name of ["bob", "carol"]) {
+  for (const name of ["bob", "carla"]) {
     await search.fill(name);
     await page
       .getByRole("dialog")
@@ -37,7 +37,7 @@ test("a group is made, grows, shrinks, and is left", async ({ alice, bob }) => {
 
   await page.getByRole("button", { name: "Conversation details" }).click();
   const panel = page.getByRole("complementary", { name: "Details" });
-  await panel.getByRole("button", { name: /^Remove Carol/ }).click();
+  await panel.getByRole("button", { name: /^Remove Carla/ }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
   await expect(alice.status).toContainText("2 people");
 
