@@ -55,6 +55,8 @@ pub enum Event {
     ParticipantJoined {
         /// Who.
         participant: Arc<Participant>,
+        /// What he sees of before, because he was in it then: after the first seq, up to and with the second.
+        past: Arc<[(Seq, Seq)]>,
         /// By whom.
         by: UserId,
     },

@@ -7,7 +7,7 @@ pub mod json;
 pub mod native;
 
 use parlour_core::{
-    Error,
+    ConversationId, Error, Seq,
     command::{Command, Reply},
     event::Envelope,
     limits::Limits,
@@ -31,6 +31,10 @@ pub trait Dialect: Send + Sync + 'static {
 
     /// Which audiences share a frame.
     fn variant(&self, envelope: &Envelope, audience: Audience) -> Variant;
+
+    /// Writes the frame by which somebody learns that a Change went by that he may not see (an edit of what was
+    /// said before he came); `false` when this dialect counts no seqs and has none.
+    fn skipped(&self, conversation: ConversationId, seq: Seq, out: &mut Vec<u8>) -> bool;
 
     /// Writes the answer to a command that no event answers.
     fn reply(&self, id: Option<u64>, outcome: &Result<Reply, Error>, out: &mut Vec<u8>);

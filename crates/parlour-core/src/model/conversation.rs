@@ -125,6 +125,8 @@ pub struct Membership {
     pub user: UserId,
     /// He sees Changes after this one.
     pub joined_seq: Seq,
+    /// What he sees of before, because he was in it then: after the first seq, up to and with the second.
+    pub past: Arc<[(Seq, Seq)]>,
     /// What he may do.
     pub role: Role,
     /// Direct or group.

@@ -118,9 +118,10 @@ async fn missed(
     } else {
         Vec::new()
     };
-    let mut after = from.position.seq;
+    let start = from.position.seq;
+    let mut after = start;
     while after < end || !receipts.is_empty() {
-        let (events, covered) = page(gateway, conn, conversation, after, end).await?;
+        let (events, covered) = page(gateway, conn, conversation, (start, after, end)).await?;
         let mut events = events;
         if covered >= end {
             events.append(&mut receipts);
@@ -138,8 +139,7 @@ async fn page(
     gateway: &Gateway,
     conn: &Conn,
     conversation: ConversationId,
-    after: Seq,
-    end: Seq,
+    (start, after, end): (Seq, Seq, Seq),
 ) -> Result<(Vec<Envelope>, Seq)> {
     if after >= end {
         return Ok((Vec::new(), end));
@@ -148,5 +148,6 @@ async fn page(
     let viewer = Some(conn.user.clone());
     let replay = gateway.chat.store().replay(viewer, conversation, after, end, limit).await?;
     // A page always covers something; one that did not would be asked for for ever.
+    let replay = replay.seen_from(start);
     Ok((replay.envelopes, replay.covered.max(after.next())))
 }

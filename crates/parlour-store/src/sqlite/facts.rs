@@ -166,14 +166,23 @@ impl Sight {
         if joined == Seq::ZERO {
             return Ok(Self::of_everything());
         }
-        let mut ranges = db.all(
+        let mut ranges = Self::past(db, conversation, user)?;
+        ranges.push((joined, Seq(u64::MAX)));
+        Ok(Self { ranges })
+    }
+
+    /// What somebody saw who has left: after the first seq, up to and with the second.
+    pub(super) fn past(
+        db: &Db,
+        conversation: ConversationId,
+        user: &UserId,
+    ) -> rusqlite::Result<Vec<(Seq, Seq)>> {
+        db.all(
             "SELECT from_seq, to_seq FROM past_memberships WHERE conversation = ?1 AND user = ?2 \
              ORDER BY from_seq",
             (int(conversation.0), user.as_str()),
             |row| Ok((seq(row, 0)?, seq(row, 1)?)),
-        )?;
-        ranges.push((joined, Seq(u64::MAX)));
-        Ok(Self { ranges })
+        )
     }
 
     /// Whether it holds this seq.

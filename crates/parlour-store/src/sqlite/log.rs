@@ -25,7 +25,11 @@ impl LogStore for SqliteStore {
     fn memberships(&self, user: UserId) -> BoxFuture<'_, Result<Vec<Membership>>> {
         self.read(move |db| {
             let sql = format!("{MEMBERSHIP} WHERE p.user = ?1 ORDER BY p.conversation");
-            Ok(db.all(&sql, [user.as_str()], membership)?)
+            let mut all = db.all(&sql, [user.as_str()], membership)?;
+            for membership in &mut all {
+                add_past(db, membership)?;
+            }
+            Ok(all)
         })
     }
 
@@ -36,7 +40,11 @@ impl LogStore for SqliteStore {
     ) -> BoxFuture<'_, Result<Option<Membership>>> {
         self.read(move |db| {
             let sql = format!("{MEMBERSHIP} WHERE p.user = ?1 AND p.conversation = ?2");
-            Ok(db.one(&sql, (user.as_str(), int(conversation.0)), membership)?)
+            let mut one = db.one(&sql, (user.as_str(), int(conversation.0)), membership)?;
+            if let Some(membership) = &mut one {
+                add_past(db, membership)?;
+            }
+            Ok(one)
         })
     }
 
@@ -89,6 +97,7 @@ fn membership(row: &Row<'_>) -> rusqlite::Result<Membership> {
         conversation: ConversationId(number(row, 0)?),
         user: rows::user_id(row, 1)?,
         joined_seq: seq(row, 2)?,
+        past: Arc::default(),
         role: rows::read_role(row, 3)?,
         kind: rows::read_conversation_kind(row, 4)?,
         state: rows::read_conversation_state(row, 5)?,
@@ -96,6 +105,14 @@ fn membership(row: &Row<'_>) -> rusqlite::Result<Membership> {
         last_seq: seq(row, 7)?,
         receipts: number(row, 8)?,
     })
+}
+
+/// Only who joined later can have been there before.
+fn add_past(db: &Db, membership: &mut Membership) -> rusqlite::Result<()> {
+    if membership.joined_seq > Seq::ZERO {
+        membership.past = Sight::past(db, membership.conversation, &membership.user)?.into();
+    }
+    Ok(())
 }
 
 fn head(db: &Db, conversation: ConversationId) -> rusqlite::Result<Option<Head>> {
@@ -264,7 +281,11 @@ fn change(db: &Db, row: &Row<'_>, seq: Seq) -> rusqlite::Result<Event> {
                 watermark: Watermark { delivered: joined, read: joined },
                 last_seen: row.get(9)?,
             };
-            Event::ParticipantJoined { participant: Arc::new(participant), by }
+            Event::ParticipantJoined {
+                participant: Arc::new(participant),
+                past: Arc::default(),
+                by,
+            }
         }
         ChangeKind::Left => Event::ParticipantLeft { user: db.known_profile(text(row, 4)?)?, by },
         ChangeKind::Role => {

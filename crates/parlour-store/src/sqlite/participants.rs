@@ -15,7 +15,7 @@ use parlour_core::{
 use super::{
     batch::Tx,
     db::{Db, Step},
-    facts::View,
+    facts::{Sight, View},
     rows::{self, ChangeKind, int},
     users,
 };
@@ -80,7 +80,9 @@ pub(super) fn add(
     let role = if count == 0 { Role::Owner } else { Role::Member };
     let participant = insert(tx, context, id, user, role, seq, at)?;
     record(tx, &view, context, ChangeKind::Joined, user, Some(role), at)?;
-    let event = Event::ParticipantJoined { participant: Arc::new(participant), by: actor.clone() };
+    let past = Sight::past(tx.db, id, user)?.into();
+    let (participant, by) = (Arc::new(participant), actor.clone());
+    let event = Event::ParticipantJoined { participant, past, by };
     tx.publish(view.envelope(Some(seq), at, context.origin, event));
     Ok(true)
 }

@@ -52,7 +52,7 @@ pub fn event_frame(envelope: &Envelope, out: &mut Vec<u8>) {
             let conversation = object::Conversation::made(conversation, participants);
             frame("conversation.created", envelope, &json!({ "conversation": conversation }), out);
         }
-        Event::ParticipantJoined { participant, by: actor } => {
+        Event::ParticipantJoined { participant, by: actor, .. } => {
             let person =
                 object::Participant::new(participant, parlour_core::event::PresenceStatus::Offline);
             let fields = json!({ "participant": person, "by": by(actor) });
@@ -348,6 +348,11 @@ pub fn hello(hello: &Hello<'_>, out: &mut Vec<u8>) {
 /// Writes the warning that the sign-in ends soon.
 pub fn expiring(expires_at: Millis, out: &mut Vec<u8>) {
     write(&json!({ "type": "expiring", "expires_at": Time(expires_at) }), out);
+}
+
+/// Writes that a Change went by which the client may not see, so that its position moves on.
+pub(super) fn skipped(conversation: ConversationId, seq: Seq, out: &mut Vec<u8>) {
+    write(&json!({ "type": "skipped", "conversation_id": conversation.0, "seq": seq.0 }), out);
 }
 
 /// Writes the notice that the server restarts.

@@ -9,7 +9,7 @@ pub use encode::{
 };
 
 use parlour_core::{
-    Error,
+    ConversationId, Error, Seq,
     command::Reply,
     event::{Envelope, Event},
     limits::Limits,
@@ -58,6 +58,11 @@ impl Dialect for Native {
             Audience::Origin(_) if answers => Variant::Reply,
             Audience::Origin(_) | Audience::Sender | Audience::Others => Variant::Shared(0),
         }
+    }
+
+    fn skipped(&self, conversation: ConversationId, seq: Seq, out: &mut Vec<u8>) -> bool {
+        encode::skipped(conversation, seq, out);
+        true
     }
 
     fn reply(&self, id: Option<u64>, outcome: &Result<Reply, Error>, out: &mut Vec<u8>) {

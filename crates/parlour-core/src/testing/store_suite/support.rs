@@ -268,7 +268,7 @@ pub(super) fn words(envelopes: &[Envelope]) -> Vec<String> {
             Event::MessageCreated(message) => format!("{seq} created {}", text(message)),
             Event::MessageEdited(message) => format!("{seq} edited {}", text(message)),
             Event::MessageDeleted(message) => format!("{seq} deleted {}", text(message)),
-            Event::ParticipantJoined { participant, by } => {
+            Event::ParticipantJoined { participant, by, .. } => {
                 format!("{seq} joined {} by {by}", participant.profile.id)
             }
             Event::ParticipantLeft { user, by } => format!("{seq} left {} by {by}", user.id),

@@ -4,14 +4,17 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use parlour_core::{
     ConversationId, Seq, UserId,
-    event::{Envelope, Event},
+    event::{Durability, Envelope, Event},
     port::store::Replay,
 };
 use parlour_websocket::Frame;
 use parlour_wire::{Audience, Variant};
 
 use super::{Hub, State};
-use crate::{gateway::conn::Conn, metrics::Metrics};
+use crate::{
+    gateway::{conn::Conn, send_queue::Item},
+    metrics::Metrics,
+};
 
 /// Changes that did not come by: they must be read from the store before what follows can be delivered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,8 +93,8 @@ impl State {
             (Event::ConversationCreated { conversation, participants }, ..) => {
                 self.conversation_created(conversation, participants);
             }
-            (Event::ParticipantJoined { participant, .. }, Some(at), Some(seq)) => {
-                self.participant_joined(at, seq, participant);
+            (Event::ParticipantJoined { participant, past, .. }, Some(at), Some(seq)) => {
+                self.participant_joined(at, seq, participant, past);
                 self.topics
                     .entry(at)
                     .and_modify(|topic| topic.last_seq = topic.last_seq.max(Some(seq)));
@@ -132,9 +135,14 @@ impl State {
                 if encoder.is_hidden_from(&slot.user, &slot.hidden) {
                     continue;
                 }
+                let visible = encoder.said().is_none_or(|said| subscriber.sees(said));
                 for conn in &slot.conns {
                     if conn.listening.load(Relaxed) {
-                        delivered += u64::from(encoder.send(conn, dirty));
+                        delivered += u64::from(if visible {
+                            encoder.send(conn, dirty)
+                        } else {
+                            encoder.skip(conn, dirty)
+                        });
                         origin = origin.filter(|key| *key != conn.key);
                     }
                 }
@@ -199,6 +207,33 @@ impl<'a> Encoder<'a> {
         self.queue(conn, audience, dirty)
     }
 
+    /// The seq at which the message of the event was said: who was not there then does not see what becomes of it.
+    fn said(&self) -> Option<Seq> {
+        match &self.envelope.event {
+            Event::MessageCreated(message)
+            | Event::MessageEdited(message)
+            | Event::MessageDeleted(message) => Some(message.seq),
+            Event::ConversationCreated { .. }
+            | Event::ParticipantJoined { .. }
+            | Event::ParticipantLeft { .. }
+            | Event::RoleChanged { .. }
+            | Event::ConversationChanged { .. }
+            | Event::Receipt { .. }
+            | Event::Typing { .. }
+            | Event::Presence { .. } => None,
+        }
+    }
+
+    /// Queues the notice that a Change went by which this connection may not see.
+    fn skip(&self, conn: &Arc<Conn>, dirty: &mut Vec<Arc<Conn>>) -> bool {
+        let Some((at, seq)) = self.envelope.conversation.zip(self.envelope.seq) else {
+            return false;
+        };
+        let mut known = true;
+        let frame = Conn::frame(|out| known = conn.dialect.skipped(at, seq, out));
+        known && put(conn, Conn::item(frame, Durability::Durable, Some((at, seq))), dirty)
+    }
+
     /// Queues the answer for the connection that asked, if the event answers.
     fn answer(&mut self, conn: &Arc<Conn>, dirty: &mut Vec<Arc<Conn>>) -> bool {
         let Some(origin) = self.envelope.origin else { return false };
@@ -210,11 +245,7 @@ impl<'a> Encoder<'a> {
     fn queue(&mut self, conn: &Arc<Conn>, audience: Audience, dirty: &mut Vec<Arc<Conn>>) -> bool {
         let Some(frame) = self.frame(conn, audience) else { return false };
         let mark = self.envelope.conversation.zip(self.envelope.seq);
-        let queued = conn.push(Conn::item(frame, self.envelope.event.durability(), mark));
-        if queued && !conn.dirty.swap(true, Relaxed) {
-            dirty.push(conn.clone());
-        }
-        queued
+        put(conn, Conn::item(frame, self.envelope.event.durability(), mark), dirty)
     }
 
     fn frame(&mut self, conn: &Conn, audience: Audience) -> Option<Frame> {
@@ -234,6 +265,15 @@ impl<'a> Encoder<'a> {
         }
         frame
     }
+}
+
+/// Queues an item and notes that the connection has something to write.
+fn put(conn: &Arc<Conn>, item: Item, dirty: &mut Vec<Arc<Conn>>) -> bool {
+    let queued = conn.push(item);
+    if queued && !conn.dirty.swap(true, Relaxed) {
+        dirty.push(conn.clone());
+    }
+    queued
 }
 
 /// Sends one event to connections that were chosen by the caller.

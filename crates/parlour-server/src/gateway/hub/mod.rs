@@ -85,11 +85,19 @@ struct Topic {
     subscribers: Vec<Subscriber>,
 }
 
-#[derive(Clone, Copy)]
 struct Subscriber {
     slot: usize,
     joined: Seq,
+    /// What he sees of before he joined, because he was there then.
+    past: Arc<[(Seq, Seq)]>,
     role: Role,
+}
+
+impl Subscriber {
+    /// Whether he was there when something was said.
+    fn sees(&self, said: Seq) -> bool {
+        said > self.joined || self.past.iter().any(|(after, up_to)| *after < said && said <= *up_to)
+    }
 }
 
 /// Why a connection cannot be taken in.

@@ -102,6 +102,7 @@ impl Hub {
 pub(super) struct Place {
     conversation: ConversationId,
     joined: Seq,
+    past: Arc<[(Seq, Seq)]>,
     role: Role,
     direct: bool,
     state: ConversationState,
@@ -112,6 +113,7 @@ impl From<&Membership> for Place {
         Self {
             conversation: membership.conversation,
             joined: membership.joined_seq,
+            past: membership.past.clone(),
             role: membership.role,
             direct: membership.kind == ConversationKind::Direct,
             state: membership.state,
@@ -132,7 +134,8 @@ impl State {
             state: place.state,
             subscribers: Vec::new(),
         });
-        let subscriber = Subscriber { slot: id, joined: place.joined, role: place.role };
+        let past = place.past.clone();
+        let subscriber = Subscriber { slot: id, joined: place.joined, past, role: place.role };
         match topic.subscribers.iter_mut().find(|s| s.slot == id) {
             Some(known) => *known = subscriber,
             None => {
@@ -151,6 +154,7 @@ impl State {
                 let place = Place {
                     conversation: made.id,
                     joined: Seq::ZERO,
+                    past: Arc::default(),
                     role: person.role,
                     direct: made.kind == ConversationKind::Direct,
                     state: made.state,
@@ -164,12 +168,20 @@ impl State {
     }
 
     /// Lets somebody who was just added listen. Only groups take people in.
-    pub(super) fn participant_joined(&mut self, at: ConversationId, seq: Seq, who: &Participant) {
+    pub(super) fn participant_joined(
+        &mut self,
+        at: ConversationId,
+        seq: Seq,
+        who: &Participant,
+        past: &Arc<[(Seq, Seq)]>,
+    ) {
         if let Some(id) = self.users.get(&who.profile.id).copied() {
             let state = self.topics.get(&at).map_or(ConversationState::Open, |topic| topic.state);
             let role = who.role;
             let joined = Seq(seq.0.saturating_sub(1));
-            self.subscribe(id, &Place { conversation: at, joined, role, direct: false, state });
+            let past = past.clone();
+            let place = Place { conversation: at, joined, past, role, direct: false, state };
+            self.subscribe(id, &place);
         }
     }
 

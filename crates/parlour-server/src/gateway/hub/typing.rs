@@ -139,7 +139,8 @@ impl State {
             self.send_typing(key, active, dirty, metrics);
         }
         // Kept until it would no longer hold anything back.
-        let over = self.typing.get(&key).is_some_and(|t| !t.active && !t.told && t.may_be_told(now));
+        let over =
+            self.typing.get(&key).is_some_and(|t| !t.active && !t.told && t.may_be_told(now));
         if over {
             self.typing.remove(&key);
         }

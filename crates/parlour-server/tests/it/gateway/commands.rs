@@ -229,3 +229,37 @@ fn i1_past_the_rate_sends_are_refused_and_nothing_is_stored() {
     );
     assert!(stored >= 50, "the burst is 50, {stored} came through");
 }
+
+#[test]
+fn g10_what_becomes_of_messages_from_before_one_came_is_not_told() {
+    let server = Server::start();
+    let (mut alice, mut carol) = (server.live("1"), server.live("3"));
+    let conversation = group(&mut alice, &["2"]);
+    let early = say(&mut alice, conversation, "secret-marker-3")["id"].clone();
+    alice
+        .ask(json!({ "type": "participant.add", "conversation_id": conversation, "user_id": "3" }));
+    carol.wait(is("participant.joined"));
+    alice.ask(json!({ "type": "message.edit", "message_id": early, "content": "secret-marker-4" }));
+    // The Change is named, so that there is no gap, but nothing of it is told.
+    let skipped = carol.wait(is("skipped"));
+    assert_eq!(skipped["seq"], 3);
+    say(&mut alice, conversation, "hello carol");
+    assert_eq!(carol.wait(is("message.created"))["seq"], 4);
+    assert!(!format!("{:?}", carol.settle()).contains("secret-marker"));
+}
+
+#[test]
+fn who_returns_sees_what_becomes_of_what_was_said_while_he_was_there() {
+    let server = Server::start();
+    let (mut alice, mut carol) = (server.live("1"), server.live("3"));
+    let conversation = group(&mut alice, &["3"]);
+    let seen = say(&mut alice, conversation, "seen")["id"].clone();
+    for kind in ["participant.remove", "participant.add"] {
+        alice.ask(json!({ "type": kind, "conversation_id": conversation, "user_id": "3" }));
+    }
+    alice.ask(json!({ "type": "message.edit", "message_id": seen, "content": "edited" }));
+    assert_eq!(carol.wait(is("message.edited"))["message"]["content"], "edited");
+    let mut laptop = server.live("3");
+    alice.ask(json!({ "type": "message.edit", "message_id": seen, "content": "again" }));
+    assert_eq!(laptop.wait(is("message.edited"))["message"]["content"], "again");
+}
