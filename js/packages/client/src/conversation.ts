@@ -20,6 +20,9 @@ import type { TypingState } from "./state/typing.js";
 import type { TimelineModel } from "./timeline-model.js";
 import type { TypingSender } from "./typing-sender.js";
 
+/** Always the same one: a new one each time would be a change each time. */
+const NOBODY: Conversation["participants"] = [];
+
 interface HandleParts {
   readonly model: TimelineModel;
   readonly book: Book;
@@ -134,7 +137,7 @@ export class Handle implements ConversationHandle {
       return pending;
     });
     const participants: ReadableStore<Conversation["participants"]> = {
-      getSnapshot: () => this.store.getSnapshot()?.participants ?? [],
+      getSnapshot: () => this.store.getSnapshot()?.participants ?? NOBODY,
       subscribe: this.store.subscribe,
     };
     return derive([model.state, waiting, participants, me], () => {
