@@ -21,7 +21,7 @@ import type { TimelineModel } from "./timeline-model.js";
 import type { TypingSender } from "./typing-sender.js";
 
 /** Always the same one: a new one each time would be a change each time. */
-const NOBODY: Conversation["participants"] = [];
+const NO_PARTICIPANTS: Conversation["participants"] = [];
 
 interface HandleParts {
   readonly model: TimelineModel;
@@ -137,7 +137,7 @@ export class Handle implements ConversationHandle {
       return pending;
     });
     const participants: ReadableStore<Conversation["participants"]> = {
-      getSnapshot: () => this.store.getSnapshot()?.participants ?? NOBODY,
+      getSnapshot: () => this.store.getSnapshot()?.participants ?? NO_PARTICIPANTS,
       subscribe: this.store.subscribe,
     };
     return derive([model.state, waiting, participants, me], () => {
