@@ -35,6 +35,7 @@ export type ConnectionReason =
   | "protocol_error"
   | "unsupported_data"
   | "invalid_utf8"
+  | "message_timeout"
   | "too_large"
   | "restarting"
   | "protocol_broken"

@@ -32,6 +32,7 @@ export const CLOSE_CODES = {
   1002: { name: "protocol_error", reconnect: true },
   1003: { name: "unsupported_data", reconnect: false },
   1007: { name: "invalid_utf8", reconnect: false },
+  1008: { name: "message_timeout", reconnect: true },
   1009: { name: "too_large", reconnect: false },
   1011: { name: "internal", reconnect: true },
   1012: { name: "restarting", reconnect: true },
