@@ -1,6 +1,6 @@
 // How long to wait before the next attempt: full jitter from 1 s to 30 s, without an attempt limit.
 
-export const FIRST_DELAY_MS = 1_000;
+const FIRST_DELAY_MS = 1_000;
 export const LONGEST_DELAY_MS = 30_000;
 
 /** `attempt` counts from 1; `random` is at least 0 and below 1. `retryAfterMs` is what the server asked for at least. */

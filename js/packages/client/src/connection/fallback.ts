@@ -2,7 +2,7 @@
 import type { TransportKind } from "./state.js";
 
 /** So many opens in a row without a hello, and the next transport is tried. */
-export const FAILURES_BEFORE_FALLBACK = 3;
+const FAILURES_BEFORE_FALLBACK = 3;
 /** How long a fallback serves before WebSockets are tried again. */
 export const RETRY_WEBSOCKET_MS = 5 * 60_000;
 

@@ -1,7 +1,7 @@
 // Notices a dead connection: asks when nothing has arrived for a while, and gives up when nothing comes back.
 import type { Platform, Stop } from "../platform.js";
 
-export const ANSWER_MS = 10_000;
+const ANSWER_MS = 10_000;
 
 interface HeartbeatOptions {
   readonly platform: Platform;

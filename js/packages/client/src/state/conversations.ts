@@ -3,7 +3,7 @@ import type { ChangeEvent, ReceiptEvent } from "../protocol/events.js";
 import type { Conversation, Message, Participant } from "../protocol/wire.js";
 
 /** Where the server stops counting. */
-export const UNREAD_CAP = 1000;
+const UNREAD_CAP = 1000;
 /** How many participants of a large group are named. */
 const NAMED_PARTICIPANTS = 50;
 
