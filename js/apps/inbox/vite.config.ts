@@ -25,9 +25,9 @@ export default defineConfig({
   },
   server: {
     proxy: {
-      "/api": { target: server, ws: true, changeOrigin: true },
+      "/api": { target: server, ws: true },
     },
   },
-  preview: { proxy: { "/api": { target: server, ws: true, changeOrigin: true } } },
+  preview: { proxy: { "/api": { target: server, ws: true } } },
   root: fileURLToPath(new URL(".", import.meta.url)),
 });

@@ -50,7 +50,7 @@ test("signing out ends the session here and in the other tab", async ({ alice, b
 });
 
 test("title, badge and history follow", async ({ alice, bob }) => {
-  await expect(alice.page).toHaveTitle("Parlour");
+  await expect(alice.page).toHaveTitle(/Parlour$/);
   await bob.open(1);
   await bob.say("count me");
   await expect(alice.page).toHaveTitle(/^\(\d+\) Parlour$/);
