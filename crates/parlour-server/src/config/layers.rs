@@ -116,6 +116,9 @@ pub struct Loaded {
     pub warnings: Vec<String>,
 }
 
+/// A key, what it is set to, and where.
+type Found = (String, (Value, Origin));
+
 /// Loads the configuration.
 ///
 /// # Errors
@@ -214,7 +217,7 @@ fn single(key: &str, value: Value) -> Table {
     outer
 }
 
-fn read_file(sources: &Sources) -> Result<Vec<(String, (Value, Origin))>, ConfigError> {
+fn read_file(sources: &Sources) -> Result<Vec<Found>, ConfigError> {
     let Some(path) = sources.file.as_ref().or(sources.default_file.as_ref()) else {
         return Ok(Vec::new());
     };

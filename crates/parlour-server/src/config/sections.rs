@@ -223,6 +223,7 @@ pub struct MetricsSection {
     pub listen: Option<String>,
 }
 
+#[expect(clippy::ptr_arg, reason = "the validator of a field gets a reference to the field")]
 fn is_web_address(url: &String) -> Result<(), &'static str> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     match rest {
@@ -231,6 +232,7 @@ fn is_web_address(url: &String) -> Result<(), &'static str> {
     }
 }
 
+#[expect(clippy::ptr_arg, reason = "the validator of a field gets a reference to the field")]
 fn are_origins(origins: &Vec<String>) -> Result<(), &'static str> {
     let good = |origin: &String| {
         origin == "null"

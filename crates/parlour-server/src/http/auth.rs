@@ -137,7 +137,7 @@ struct Ticket {
 /// How people may sign in here
 ///
 /// For the login page.
-#[utoipa::path(get, path = "/api/v1/auth/methods", tag = "auth", security(()),
+#[utoipa::path(get, operation_id = "list_sign_in_methods", path = "/api/v1/auth/methods", tag = "auth", security(()),
     responses((status = 200, body = Methods, description = "What the login page offers")))]
 async fn methods(State(api): State<Api>) -> Answer<Methods> {
     let people = demo::PEOPLE.iter().filter(|_| api.settings.demo);
@@ -153,7 +153,7 @@ async fn methods(State(api): State<Api>) -> Answer<Methods> {
 /// Sign in with a password
 ///
 /// Gives tokens, and sets the session cookie. An unknown name and a wrong password are answered the same.
-#[utoipa::path(post, path = "/api/v1/auth/login", tag = "auth", security(()), request_body = Login,
+#[utoipa::path(post, operation_id = "log_in", path = "/api/v1/auth/login", tag = "auth", security(()), request_body = Login,
     responses((status = 200, body = LoggedIn, description = "Signed in; sets the session cookie")))]
 async fn login(
     State(api): State<Api>,
@@ -167,7 +167,7 @@ async fn login(
 /// Make an account
 ///
 /// Where the server lets people do that (`auth.registration`).
-#[utoipa::path(post, path = "/api/v1/auth/register", tag = "auth", security(()), request_body = NewAccount,
+#[utoipa::path(post, operation_id = "register", path = "/api/v1/auth/register", tag = "auth", security(()), request_body = NewAccount,
     responses((status = 201, body = LoggedIn, description = "Made and signed in; sets the session cookie")))]
 async fn register(
     State(api): State<Api>,
@@ -183,7 +183,7 @@ async fn register(
 /// Change one's password
 ///
 /// Every sign-in so far ends, on every device; the answer is a new one.
-#[utoipa::path(post, path = "/api/v1/auth/password", tag = "auth", request_body = NewPassword,
+#[utoipa::path(post, operation_id = "change_password", path = "/api/v1/auth/password", tag = "auth", request_body = NewPassword,
     responses((status = 200, body = LoggedIn, description = "Changed; sets a new session cookie")))]
 async fn password(
     State(api): State<Api>,
@@ -199,7 +199,7 @@ async fn password(
 /// Exchange a bearer token for the session cookie
 ///
 /// For pages that cannot send a header, such as sockets of a browser. The cookie ends when the token ends.
-#[utoipa::path(post, path = "/api/v1/auth/session", tag = "auth",
+#[utoipa::path(post, operation_id = "open_session", path = "/api/v1/auth/session", tag = "auth",
     responses((status = 204, description = "Sets the session cookie")))]
 async fn session(State(api): State<Api>, caller: Caller) -> Result<impl IntoResponse, Problem> {
     let cookie = api.auth.open_session(&caller.0).await?;
@@ -209,7 +209,7 @@ async fn session(State(api): State<Api>, caller: Caller) -> Result<impl IntoResp
 /// Renew an access token
 ///
 /// Each refresh token is good once: keep the one of the answer. One that comes twice was stolen; then the whole sign-in ends.
-#[utoipa::path(post, path = "/api/v1/auth/refresh", tag = "auth", security(()), request_body = Refresh,
+#[utoipa::path(post, operation_id = "refresh", path = "/api/v1/auth/refresh", tag = "auth", security(()), request_body = Refresh,
     responses((status = 200, body = RefreshedTokens, description = "New tokens")))]
 async fn refresh(
     State(api): State<Api>,
@@ -223,7 +223,7 @@ async fn refresh(
 /// Get a ticket for a socket
 ///
 /// The safe way for browsers: `?ticket=` opens one socket or stream within 30 s, from the same origin.
-#[utoipa::path(post, path = "/api/v1/auth/ticket", tag = "auth",
+#[utoipa::path(post, operation_id = "get_ticket", path = "/api/v1/auth/ticket", tag = "auth",
     responses((status = 200, body = Ticket, description = "A ticket")))]
 async fn ticket(
     State(api): State<Api>,
@@ -237,7 +237,7 @@ async fn ticket(
 /// Sign out
 ///
 /// Ends the session that the caller came with, closes its sockets and removes the cookie.
-#[utoipa::path(post, path = "/api/v1/auth/logout", tag = "auth",
+#[utoipa::path(post, operation_id = "log_out", path = "/api/v1/auth/logout", tag = "auth",
     responses((status = 204, description = "Signed out")))]
 async fn logout(State(api): State<Api>, caller: Caller) -> Result<impl IntoResponse, Problem> {
     let cookie = api.auth.log_out(&caller.0).await?;

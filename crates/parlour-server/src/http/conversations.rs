@@ -103,7 +103,7 @@ struct ListQuery {
 /// One's conversations
 ///
 /// Most recent activity first, each with its participants, last message and unread count.
-#[utoipa::path(get, path = "/api/v1/conversations", tag = "conversations", params(ListQuery),
+#[utoipa::path(get, operation_id = "list_conversations", path = "/api/v1/conversations", tag = "conversations", params(ListQuery),
     responses((status = 200, body = Listed<object::Conversation>, description = "A page of the list")))]
 async fn list(
     State(api): State<Api>,
@@ -130,7 +130,7 @@ async fn list(
 /// Make a conversation, or find the one that stands
 ///
 /// A direct conversation of the same two and subject, and one with the same `external_id`, is given back as it stands (200).
-#[utoipa::path(post, path = "/api/v1/conversations", tag = "conversations", request_body = Create,
+#[utoipa::path(post, operation_id = "create_conversation", path = "/api/v1/conversations", tag = "conversations", request_body = Create,
     responses((status = 201, body = object::Conversation, description = "Made"),
         (status = 200, body = object::Conversation, description = "It stood already")))]
 async fn create(
@@ -157,7 +157,7 @@ async fn create(
 }
 
 /// One conversation
-#[utoipa::path(get, path = "/api/v1/conversations/{id}", tag = "conversations",
+#[utoipa::path(get, operation_id = "get_conversation", path = "/api/v1/conversations/{id}", tag = "conversations",
     params(("id" = u64, Path, description = "Which")),
     responses((status = 200, body = object::Conversation, description = "As the caller sees it")))]
 async fn conversation(
@@ -172,7 +172,7 @@ async fn conversation(
 /// Change title, state or metadata
 ///
 /// For owners and admins of a group, and the host application's server.
-#[utoipa::path(patch, path = "/api/v1/conversations/{id}", tag = "conversations", request_body = Change,
+#[utoipa::path(patch, operation_id = "change_conversation", path = "/api/v1/conversations/{id}", tag = "conversations", request_body = Change,
     params(("id" = u64, Path, description = "Which")),
     responses((status = 200, body = object::Conversation, description = "As it stands now")))]
 async fn change(

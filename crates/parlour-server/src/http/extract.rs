@@ -145,7 +145,7 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8], depth: usize) -> Result<T
     }
     serde_json::from_slice(bytes).map_err(|error| {
         let text = error.to_string();
-        let surrogate = text.contains("surrogate") || text.contains("unicode code point");
+        let surrogate = text.contains("surrogate") || text.contains("hex escape");
         let code = match error.classify() {
             serde_json::error::Category::Data => Code::InvalidFrame,
             _ if surrogate => Code::InvalidFrame,

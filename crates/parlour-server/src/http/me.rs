@@ -73,7 +73,7 @@ impl ProfilePatch {
 }
 
 /// The signed-in user
-#[utoipa::path(get, path = "/api/v1/me", tag = "me",
+#[utoipa::path(get, operation_id = "get_me", path = "/api/v1/me", tag = "me",
     responses((status = 200, body = object::Me, description = "Oneself")))]
 async fn me(State(api): State<Api>, caller: Caller) -> Result<Answer<object::Me>, Problem> {
     let user = api.chat.store().user(caller.user()).await?.ok_or_else(Error::not_found)?;
@@ -83,7 +83,7 @@ async fn me(State(api): State<Api>, caller: Caller) -> Result<Answer<object::Me>
 /// Change one's profile
 ///
 /// With tokens of a host application the next token that says otherwise changes it back.
-#[utoipa::path(patch, path = "/api/v1/me", tag = "me", request_body = ProfilePatch,
+#[utoipa::path(patch, operation_id = "change_me", path = "/api/v1/me", tag = "me", request_body = ProfilePatch,
     responses((status = 200, body = object::Me, description = "Oneself, changed")))]
 async fn change_me(
     State(api): State<Api>,
@@ -100,7 +100,7 @@ async fn change_me(
 }
 
 /// Whom one has blocked
-#[utoipa::path(get, path = "/api/v1/me/blocks", tag = "me",
+#[utoipa::path(get, operation_id = "list_blocks", path = "/api/v1/me/blocks", tag = "me",
     responses((status = 200, body = All<object::Profile>, description = "The blocked, by id")))]
 async fn blocks(
     State(api): State<Api>,
@@ -114,7 +114,7 @@ async fn blocks(
 /// Block somebody
 ///
 /// The two can no longer write to each other directly, and do not see each other's presence. Repeating it changes nothing.
-#[utoipa::path(put, path = "/api/v1/me/blocks/{user_id}", tag = "me",
+#[utoipa::path(put, operation_id = "block_user", path = "/api/v1/me/blocks/{user_id}", tag = "me",
     params(("user_id" = String, Path, description = "Whom")),
     responses((status = 204, description = "Blocked")))]
 async fn block(
@@ -126,7 +126,7 @@ async fn block(
 }
 
 /// Unblock somebody
-#[utoipa::path(delete, path = "/api/v1/me/blocks/{user_id}", tag = "me",
+#[utoipa::path(delete, operation_id = "unblock_user", path = "/api/v1/me/blocks/{user_id}", tag = "me",
     params(("user_id" = String, Path, description = "Whom")),
     responses((status = 204, description = "Not blocked any more")))]
 async fn unblock(

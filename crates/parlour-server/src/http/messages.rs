@@ -155,7 +155,7 @@ struct Revision {
 /// A page of messages
 ///
 /// The newest ones, or those just before or after a place. Within a page the oldest is first.
-#[utoipa::path(get, path = "/api/v1/conversations/{id}/messages", tag = "messages",
+#[utoipa::path(get, operation_id = "list_messages", path = "/api/v1/conversations/{id}/messages", tag = "messages",
     params(("id" = u64, Path, description = "Of which conversation"), PagesQuery),
     responses((status = 200, body = Messages, description = "A page")))]
 async fn list(
@@ -174,7 +174,7 @@ async fn list(
 ///
 /// With a `client_id` (or the header `Idempotency-Key`) a send may be repeated as often as one likes, for ever: it is
 /// stored once, and the first message comes back (200). The same `client_id` with other content is a `conflict`.
-#[utoipa::path(post, path = "/api/v1/conversations/{id}/messages", tag = "messages", request_body = Send,
+#[utoipa::path(post, operation_id = "send_message", path = "/api/v1/conversations/{id}/messages", tag = "messages", request_body = Send,
     params(("id" = u64, Path, description = "In which conversation"),
         ("Idempotency-Key" = Option<String>, Header, description = "A synonym of `client_id`")),
     responses((status = 201, body = object::Message, description = "Stored"),
@@ -221,7 +221,7 @@ fn client_id(given: Option<&str>, headers: &HeaderMap) -> Result<Option<ClientId
 }
 
 /// One message
-#[utoipa::path(get, path = "/api/v1/messages/{id}", tag = "messages",
+#[utoipa::path(get, operation_id = "get_message", path = "/api/v1/messages/{id}", tag = "messages",
     params(("id" = u64, Path, description = "Which")),
     responses((status = 200, body = object::Message, description = "In its present state")))]
 async fn message(
@@ -234,7 +234,7 @@ async fn message(
 }
 
 /// Change what one's message says
-#[utoipa::path(patch, path = "/api/v1/messages/{id}", tag = "messages", request_body = Edit,
+#[utoipa::path(patch, operation_id = "edit_message", path = "/api/v1/messages/{id}", tag = "messages", request_body = Edit,
     params(("id" = u64, Path, description = "Which")),
     responses((status = 200, body = object::Message, description = "As it stands now")))]
 async fn edit(
@@ -250,7 +250,7 @@ async fn edit(
 /// Take a message back
 ///
 /// Its content is gone everywhere, for ever; a tombstone stays. One's own, or as owner or admin of a group anybody's.
-#[utoipa::path(delete, path = "/api/v1/messages/{id}", tag = "messages",
+#[utoipa::path(delete, operation_id = "delete_message", path = "/api/v1/messages/{id}", tag = "messages",
     params(("id" = u64, Path, description = "Which")),
     responses((status = 204, description = "Gone")))]
 async fn delete(
@@ -265,7 +265,7 @@ async fn delete(
 /// What a message said before
 ///
 /// Oldest first, the present text last.
-#[utoipa::path(get, path = "/api/v1/messages/{id}/revisions", tag = "messages",
+#[utoipa::path(get, operation_id = "list_revisions", path = "/api/v1/messages/{id}/revisions", tag = "messages",
     params(("id" = u64, Path, description = "Which")),
     responses((status = 200, body = All<Revision>, description = "Every text that it had")))]
 async fn revisions(

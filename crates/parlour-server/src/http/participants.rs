@@ -60,7 +60,7 @@ enum RoleName {
 /// The participants
 ///
 /// In the order of their ids.
-#[utoipa::path(get, path = "/api/v1/conversations/{id}/participants", tag = "participants",
+#[utoipa::path(get, operation_id = "list_participants", path = "/api/v1/conversations/{id}/participants", tag = "participants",
     params(("id" = u64, Path, description = "Of which conversation"), PageQuery),
     responses((status = 200, body = Listed<object::Participant>, description = "A page of them")))]
 async fn list(
@@ -84,7 +84,7 @@ async fn list(
 /// Add somebody to a group
 ///
 /// For owners and admins. Adding who is there already changes nothing (200).
-#[utoipa::path(post, path = "/api/v1/conversations/{id}/participants", tag = "participants", request_body = Add,
+#[utoipa::path(post, operation_id = "add_participant", path = "/api/v1/conversations/{id}/participants", tag = "participants", request_body = Add,
     params(("id" = u64, Path, description = "To which conversation")),
     responses((status = 201, body = Added, description = "Added"),
         (status = 200, body = Added, description = "He was there already")))]
@@ -103,7 +103,7 @@ async fn add(
 /// Give a role
 ///
 /// For the owner.
-#[utoipa::path(patch, path = "/api/v1/conversations/{id}/participants/{user_id}", tag = "participants",
+#[utoipa::path(patch, operation_id = "set_role", path = "/api/v1/conversations/{id}/participants/{user_id}", tag = "participants",
     request_body = NewRole,
     params(("id" = u64, Path, description = "In which conversation"), ("user_id" = String, Path, description = "To whom")),
     responses((status = 204, description = "Given")))]
@@ -126,7 +126,7 @@ async fn set_role(
 /// Remove somebody, or leave
 ///
 /// Owners and admins remove whose role is below theirs; everybody may leave a group.
-#[utoipa::path(delete, path = "/api/v1/conversations/{id}/participants/{user_id}", tag = "participants",
+#[utoipa::path(delete, operation_id = "remove_participant", path = "/api/v1/conversations/{id}/participants/{user_id}", tag = "participants",
     params(("id" = u64, Path, description = "From which conversation"), ("user_id" = String, Path, description = "Whom")),
     responses((status = 204, description = "Removed")))]
 async fn remove(

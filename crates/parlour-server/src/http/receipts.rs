@@ -47,7 +47,7 @@ struct Typing {
 /// Mark as read
 ///
 /// Everything up to here has been read. It never goes back; a mark that changes nothing is no error.
-#[utoipa::path(post, path = "/api/v1/conversations/{id}/read", tag = "receipts", request_body = UpTo,
+#[utoipa::path(post, operation_id = "mark_read", path = "/api/v1/conversations/{id}/read", tag = "receipts", request_body = UpTo,
     params(("id" = u64, Path, description = "In which conversation")),
     responses((status = 204, description = "Marked")))]
 async fn read(
@@ -62,7 +62,7 @@ async fn read(
 /// Mark as received
 ///
 /// Everything up to here has reached one of one's devices. Reading implies it.
-#[utoipa::path(post, path = "/api/v1/conversations/{id}/delivered", tag = "receipts", request_body = UpTo,
+#[utoipa::path(post, operation_id = "mark_delivered", path = "/api/v1/conversations/{id}/delivered", tag = "receipts", request_body = UpTo,
     params(("id" = u64, Path, description = "In which conversation")),
     responses((status = 204, description = "Marked")))]
 async fn delivered(
@@ -88,7 +88,7 @@ async fn mark(
 /// Show that one is writing
 ///
 /// Others see it for 6 s. It may be lost, and is sent at most once a second.
-#[utoipa::path(post, path = "/api/v1/conversations/{id}/typing", tag = "receipts", request_body = Typing,
+#[utoipa::path(post, operation_id = "show_typing", path = "/api/v1/conversations/{id}/typing", tag = "receipts", request_body = Typing,
     params(("id" = u64, Path, description = "In which conversation")),
     responses((status = 204, description = "Shown to whoever is there")))]
 async fn typing(

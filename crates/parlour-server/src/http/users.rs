@@ -39,7 +39,7 @@ struct Search {
 /// Find people by name
 ///
 /// By the beginning of name, username or id, in the order of names. Oneself and the banned are left out.
-#[utoipa::path(get, path = "/api/v1/users", tag = "users", params(Search),
+#[utoipa::path(get, operation_id = "search_users", path = "/api/v1/users", tag = "users", params(Search),
     responses((status = 200, body = All<object::Profile>, description = "Who was found")))]
 async fn search(
     State(api): State<Api>,
@@ -64,7 +64,7 @@ async fn search(
 }
 
 /// One user's profile
-#[utoipa::path(get, path = "/api/v1/users/{user_id}", tag = "users",
+#[utoipa::path(get, operation_id = "get_user", path = "/api/v1/users/{user_id}", tag = "users",
     params(("user_id" = String, Path, description = "Whose")),
     responses((status = 200, body = object::Profile, description = "What others see of him")))]
 async fn user(
@@ -79,7 +79,7 @@ async fn user(
 /// Make a user, or change a profile
 ///
 /// For the host application's server, with an API key. What is left out stays.
-#[utoipa::path(put, path = "/api/v1/users/{user_id}", tag = "server", security(("api_key" = [])),
+#[utoipa::path(put, operation_id = "put_user", path = "/api/v1/users/{user_id}", tag = "server", security(("api_key" = [])),
     params(("user_id" = String, Path, description = "Whose")), request_body = ProfilePatch,
     responses((status = 200, body = object::Profile, description = "As it stands now")))]
 async fn put_user(
@@ -96,7 +96,7 @@ async fn put_user(
 /// End every sign-in of a user
 ///
 /// Tokens that were issued before, sessions and sockets end at once. For the host application's server.
-#[utoipa::path(post, path = "/api/v1/users/{user_id}/revoke", tag = "server", security(("api_key" = [])),
+#[utoipa::path(post, operation_id = "revoke_user", path = "/api/v1/users/{user_id}/revoke", tag = "server", security(("api_key" = [])),
     params(("user_id" = String, Path, description = "Whose")),
     responses((status = 204, description = "Revoked")))]
 async fn revoke(
@@ -111,7 +111,7 @@ async fn revoke(
 /// Ban a user
 ///
 /// He is refused everywhere, and his sockets are closed; what he said stays. For the host application's server.
-#[utoipa::path(post, path = "/api/v1/users/{user_id}/ban", tag = "server", security(("api_key" = [])),
+#[utoipa::path(post, operation_id = "ban_user", path = "/api/v1/users/{user_id}/ban", tag = "server", security(("api_key" = [])),
     params(("user_id" = String, Path, description = "Whom")),
     responses((status = 204, description = "Banned")))]
 async fn ban(
@@ -126,7 +126,7 @@ async fn ban(
 /// Readmit a banned user
 ///
 /// For the host application's server.
-#[utoipa::path(delete, path = "/api/v1/users/{user_id}/ban", tag = "server", security(("api_key" = [])),
+#[utoipa::path(delete, operation_id = "readmit_user", path = "/api/v1/users/{user_id}/ban", tag = "server", security(("api_key" = [])),
     params(("user_id" = String, Path, description = "Whom")),
     responses((status = 204, description = "Readmitted")))]
 async fn readmit(

@@ -1,1 +1,15 @@
-//! Tests.
+//! The whole server through its front door: real sockets, a real database.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops there")]
+
+mod accounts;
+mod browsers;
+mod cli;
+mod conversations;
+mod gateway;
+mod goldens;
+mod messages;
+mod problems;
+mod server_keys;
+mod support;
+mod tokens;
