@@ -86,11 +86,6 @@ impl Device {
         &self.held
     }
 
-    /// Says why the next end of the connection is no surprise.
-    pub const fn expect_end(&mut self, cause: Cause) {
-        self.cause = Some(cause);
-    }
-
     /// Connects, resumes, and repeats what is open.
     ///
     /// # Errors
@@ -151,6 +146,12 @@ impl Device {
                 Ok(false)
             }
         }
+    }
+
+    /// Loses the connection, as a phone does in a tunnel.
+    pub fn cut(&mut self) {
+        self.cause = Some(Cause::Client);
+        self.ended(None);
     }
 
     /// Closes the connection.
@@ -285,7 +286,8 @@ impl Device {
     }
 
     fn replied(&mut self, conn: u64, frame: &Value) -> Result<()> {
-        let op = number(frame, "id")?;
+        // What was asked without a number is answered without one.
+        let Some(op) = frame["id"].as_u64() else { return Ok(()) };
         let answer = read_answer(frame)?;
         let device = self.name.clone();
         self.recorder.add(What::Reply { device, conn, op, answer: answer.clone() });

@@ -54,30 +54,30 @@ pub fn binary() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("PARLOUR_BIN") {
         return Ok(path.into());
     }
-    build("debug", &[])
+    build(&["-p", "parlour-server", "--bin", "parlour"], "parlour")
 }
 
-/// Builds the program into `target/<folder>` with cargo features, and gives its path.
+/// The server with faults on purpose. It shares everything with the ordinary build but the crates that have
+/// the faults.
 ///
 /// # Errors
-/// When cargo fails.
-pub fn build(folder: &str, features: &[&str]) -> Result<PathBuf> {
+/// When it cannot be built.
+pub fn mutant_binary() -> Result<PathBuf> {
+    let what = ["-p", "parlour-harness", "--features", "mutants", "--bin", "parlour-mutant"];
+    build(&what, "parlour-mutant")
+}
+
+fn build(what: &[&str], name: &str) -> Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
-    // Cargo adds the folder of the profile itself.
-    let target = if folder == "debug" { target } else { target.join(folder) };
     let mut cargo = Command::new("cargo");
-    cargo.current_dir(&root).env("CARGO_TARGET_DIR", &target);
-    cargo.args(["build", "--locked", "-q", "-p", "parlour-server", "--bin", "parlour"]);
-    if !features.is_empty() {
-        cargo.arg("--features").arg(features.join(","));
-    }
+    cargo.current_dir(&root).args(["build", "--locked", "--quiet"]).args(what);
     let status = cargo.status().context("cargo is needed to build the server")?;
     if !status.success() {
         bail!("cargo could not build the server");
     }
-    Ok(target.join("debug").join("parlour"))
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
+    Ok(target.join("debug").join(name))
 }
 
 /// A running server.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use parlour_core::{ConversationId, Seq, event::Durability, limits::Limits};
+use parlour_store::mutant;
 use parlour_websocket::Frame;
 
 /// A frame on its way to a client.
@@ -74,6 +75,10 @@ impl SendQueue {
         match &mut self.held {
             Some(held) => held.push_back(item),
             None => self.items.push_back(item),
+        }
+        if mutant("swap_frames") && self.items.len() > 2 {
+            let last = self.items.len() - 1;
+            self.items.swap(last, last - 1);
         }
         Pushed::Queued
     }

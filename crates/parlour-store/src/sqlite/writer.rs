@@ -183,7 +183,7 @@ impl Writer {
             }
         }
         let commits = self.counters.commits.load(Ordering::Relaxed);
-        if early && !commits.is_multiple_of(32) {
+        if early && commits > 50 && !commits.is_multiple_of(32) {
             self.counters.commits.fetch_add(1, Ordering::Relaxed);
             return Ok(Attempt::Committed(effects));
         }

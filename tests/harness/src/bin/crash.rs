@@ -1,7 +1,10 @@
 //! `parlour-crash [--crashes N] [--seed N]`: kills the server under load, and checks that nothing is lost.
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    process::ExitCode,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
 
 use anyhow::{Result, bail};
 use parlour_harness::{
@@ -11,7 +14,17 @@ use parlour_harness::{
 };
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let (mut crashes, mut seed) = (20_usize, clock);
     let mut arguments = std::env::args().skip(1);

@@ -1,7 +1,7 @@
 //! `parlour-load`: how fast, how much memory, how quickly back.
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use parlour_harness::{
@@ -27,7 +27,17 @@ struct Arguments {
     json: Option<PathBuf>,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match measure() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure() -> Result<()> {
     let arguments = arguments()?;
     let core = pin_generator().then_some(SERVER_CORE);
     if core.is_none() {

@@ -111,7 +111,13 @@ impl Worker {
             .collect();
         let Some(talk) = self.random.pick(&mine).copied() else { return };
         let action = match self.random.between(0, 100) {
-            0..6 => {
+            0 => {
+                // Away for a while: what happens meanwhile must come with the resume.
+                self.device.cut();
+                sleep(Duration::from_millis(self.random.between(50, 600))).await;
+                return;
+            }
+            1..6 => {
                 let _ = self.device.signal(&typing(talk.id)).await;
                 return;
             }

@@ -7,6 +7,7 @@ use parlour_core::{
     event::{Durability, Envelope, Event},
     port::store::Replay,
 };
+use parlour_store::mutant;
 use parlour_websocket::Frame;
 use parlour_wire::{Audience, Variant};
 
@@ -106,7 +107,9 @@ impl State {
             self.note(conversation, &envelope.event);
         }
         match (&envelope.event, envelope.conversation, envelope.seq) {
-            (Event::ParticipantLeft { user, .. }, Some(at), Some(seq)) => {
+            (Event::ParticipantLeft { user, .. }, Some(at), Some(seq))
+                if !mutant("serve_ex_participant") =>
+            {
                 self.participant_left(at, seq, &user.id);
             }
             (Event::MessageCreated(message), Some(at), _) => {
