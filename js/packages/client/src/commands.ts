@@ -30,13 +30,13 @@ export class Commands {
     return rest.editMessage(this.#http, id, content, options);
   }
 
-  /** The tombstone; over REST there is none to answer, its event tells. */
-  async delete(id: number, options: RequestOptions): Promise<Message | null> {
+  /** The tombstone. */
+  async delete(id: number, options: RequestOptions): Promise<Message> {
     if (this.#connection.carriesCommands) {
       return (await this.#connection.request("message.delete", { message_id: id }, options.signal)).message;
     }
     await rest.deleteMessage(this.#http, id, options);
-    return null;
+    return rest.getMessage(this.#http, id, options);
   }
 
   async mark(kind: "read" | "delivered", input: CommandInput<"read">): Promise<void> {

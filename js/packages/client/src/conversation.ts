@@ -88,15 +88,9 @@ export class Handle implements ConversationHandle {
   }
 
   async delete(messageId: number, options: RequestOptions = {}): Promise<Message> {
-    const { commands, model } = this.#parts;
-    const known = model.state.getSnapshot().messages.find((message) => message.id === messageId);
-    const tombstone = await commands.delete(messageId, options);
-    if (tombstone !== null) {
-      model.put(tombstone);
-      return tombstone;
-    }
-    // Over REST its event brings the tombstone; until then this is what it will be.
-    return { ...(known as Message), content: null };
+    const tombstone = await this.#parts.commands.delete(messageId, options);
+    this.#parts.model.put(tombstone);
+    return tombstone;
   }
 
   retry(clientId: string): Promise<void> {

@@ -19,6 +19,7 @@ import { Outbox } from "./outbox/outbox.js";
 import type { Platform } from "./platform.js";
 import type { Conversation, Hello, Me, Message, ResumeResult } from "./protocol/wire.js";
 import { type Batch, Receiver } from "./receiver.js";
+import { renew } from "./renewal.js";
 import { refresh } from "./rest/auth.js";
 import { Http } from "./rest/http.js";
 import { applyPresence, fillPresence, type PresenceState, replacePresence } from "./state/presence.js";
@@ -30,9 +31,6 @@ import { TypingWatch } from "./typing-watch.js";
 
 /** A position in a resume frame is about this long. */
 const POSITION_BYTES = 96;
-/** How often a failed renewal is tried again before the sign-in ends. */
-const RENEWALS = 4;
-const RENEWAL_PAUSE_MS = 10_000;
 
 export class Engine {
   readonly platform: Platform;
@@ -77,7 +75,7 @@ export class Engine {
       },
       onExpiring: (event) => {
         this.emitter.emit("expiring", event);
-        this.#background(this.#renew());
+        this.#background(renew(this));
       },
       onResyncRequired: (event) => this.emitter.emit("resync_required", event),
     });
@@ -375,26 +373,6 @@ export class Engine {
     const message = await this.#commands.send(input, { signal });
     this.#handles.get(conversationId)?.model.put(message);
     return message;
-  }
-
-  /** The sign-in ends soon: renewed in band, nothing is interrupted. A cookie is renewed by coming back. */
-  async #renew(): Promise<void> {
-    const abort = new AbortController();
-    for (let attempt = 1; this.credentials.renewable && this.connection.carriesCommands; attempt += 1) {
-      try {
-        const token = await this.credentials.token("expiring", abort.signal);
-        if (token !== undefined) {
-          await this.connection.request("auth", { token });
-        }
-        return;
-      } catch (thrown) {
-        this.emitter.emit("error", toParlourError(thrown));
-        if (attempt === RENEWALS) {
-          return;
-        }
-        await new Promise<void>((resolve) => this.platform.after(RENEWAL_PAUSE_MS, resolve));
-      }
-    }
   }
 
   #background(work: Promise<unknown>): void {

@@ -1,7 +1,7 @@
 // The fake server's REST and its streams over HTTP.
 import type { Message, Position } from "../src/protocol/wire.js";
-import type { FakeServer, Peer, Refusal } from "./fake-server.js";
-import { refusal } from "./fake-server.js";
+import { type Peer, type Refusal, refusal } from "./fake-peer.js";
+import type { FakeServer } from "./fake-server.js";
 
 interface Call {
   readonly server: FakeServer;
@@ -29,6 +29,7 @@ const ROUTES: readonly (readonly [string, RegExp, Handler])[] = [
   ["POST", /^\/conversations\/(\d+)\/typing$/, () => undefined],
   ["DELETE", /^\/conversations\/(\d+)\/participants\/\w+$/, leave],
   ["PATCH", /^\/messages\/(\d+)$/, edit],
+  ["GET", /^\/messages\/(\d+)$/, (call) => ofMessage(call).messages.get(call.id)],
   ["DELETE", /^\/messages\/(\d+)$/, remove],
   ["GET", /^\/events$/, stream],
   ["GET", /^\/events\/poll$/, poll],

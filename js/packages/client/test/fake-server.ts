@@ -7,52 +7,13 @@
 // - A REST path: one entry in fake-rest.ts.
 // - A fault: one public field here, looked at in one place. Faults begin harmless.
 // Time is the FakeClock's; nothing happens but by `clock.advance`.
-import type { ServerErrorCode } from "../src/protocol/codes.js";
 import type { ChangeEvent, ReceiptEvent } from "../src/protocol/events.js";
 import type { Message, PresenceEntry, User } from "../src/protocol/wire.js";
 import { FakeClock } from "./fake-clock.js";
 import type { FakeSocket } from "./fake-device.js";
 import { FakeConversation } from "./fake-log.js";
+import { type Frame, helloOf, type Peer, type Refusal, refusal } from "./fake-peer.js";
 import { handleRequest } from "./fake-rest.js";
-
-/** Somebody who listens: a socket or a stream. */
-export interface Peer {
-  readonly user: User;
-  readonly push: (frame: unknown) => void;
-  readonly close: (code: number, reason?: string) => void;
-  /** Events come only after `resume`. */
-  live: boolean;
-  expiresAt: number;
-}
-
-interface Frame {
-  readonly type: string;
-  readonly id?: number;
-  readonly [field: string]: unknown;
-}
-
-export interface Refusal {
-  readonly code: ServerErrorCode;
-  readonly class: string;
-  readonly message: string;
-  readonly retry_after_ms?: number;
-}
-
-const CLASSES: Partial<Record<ServerErrorCode, string>> = {
-  rate_limited: "retry",
-  unavailable: "retry",
-  unknown: "unknown",
-  internal: "unknown",
-};
-
-export function refusal(code: ServerErrorCode, retryAfterMs?: number): Refusal {
-  return {
-    code,
-    class: CLASSES[code] ?? "rejected",
-    message: code,
-    ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs }),
-  };
-}
 
 export class FakeServer {
   readonly clock: FakeClock;
@@ -216,18 +177,7 @@ export class FakeServer {
   }
 
   hello(peer: Peer): unknown {
-    return {
-      type: "hello",
-      protocol: "parlour.v1",
-      session: "s",
-      user: peer.user,
-      server_time: this.clock.iso,
-      expires_at: new Date(peer.expiresAt).toISOString(),
-      heartbeat_ms: this.heartbeatMs,
-      durability: "full",
-      version: "0.0.0",
-      limits: { frame_bytes: 65536, content_bytes: 16384 },
-    };
+    return helloOf(peer, this.clock.iso, this.heartbeatMs);
   }
 
   /** A socket that asks to be let in. */

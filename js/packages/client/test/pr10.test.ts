@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { FakeDevice } from "./fake-device.js";
-import { FakeServer, refusal } from "./fake-server.js";
+import { refusal } from "./fake-peer.js";
+import { FakeServer } from "./fake-server.js";
 import { type Person, person } from "./harness.js";
 
 type Step =

@@ -78,12 +78,20 @@ interface Signed {
   readonly errors: string[];
 }
 
-async function signIn(username: string, options: { blockSockets?: boolean } = {}): Promise<Signed> {
+type Only = "sse" | "polling";
+
+/** A network that lets only this through. */
+function behind(only: Only) {
   const base = browserPlatform();
-  const platform =
-    options.blockSockets === true
-      ? { ...base, random: () => 0, openSocket: () => null }
-      : { ...base, random: () => 0.1 };
+  const fetch: typeof base.fetch = (url, init) =>
+    only === "polling" && new URL(url).pathname === "/api/v1/events"
+      ? Promise.resolve(new Response("", { status: 502 }))
+      : base.fetch(url, init);
+  return { ...base, random: () => 0, openSocket: () => null, fetch };
+}
+
+async function signIn(username: string, only?: Only): Promise<Signed> {
+  const platform = only === undefined ? { ...browserPlatform(), random: () => 0.1 } : behind(only);
   const client = createClient({ url: `http://127.0.0.1:${port}`, platform, storage: "memory" });
   clients.push(client);
   const changes: ChangeEvent[] = [];
@@ -186,29 +194,34 @@ describe.skipIf(!there)("the client and the server", { timeout: 60_000 }, () => 
     }
   });
 
-  test("without WebSockets the client falls back to server-sent events, with commands over REST", async () => {
-    const [alice, bob] = await Promise.all([signIn("alice", { blockSockets: true }), signIn("bob")]);
-    expect(alice.client.connection.getSnapshot()).toEqual({ status: "open", transport: "sse" });
-    const conversation = await bob.client.conversations.create({
-      kind: "group",
-      participants: ["1"],
-      title: "SSE",
-    });
-    const mine = alice.client.conversation(conversation.id);
-    const his = bob.client.conversation(conversation.id);
-    await Promise.all([mine.load(), his.load()]);
-    await his.send("over the socket");
-    await eventually(() => lastTexts(alice.client, conversation.id, 1)[0] === "over the socket");
-    await mine.send("over REST");
-    await eventually(() => lastTexts(bob.client, conversation.id, 2).join() === "over the socket,over REST");
-    await eventually(
-      () => lastTexts(alice.client, conversation.id, 2).join() === "over the socket,over REST",
-    );
-    mine.markRead();
-    await eventually(
-      () => his.store.getSnapshot()?.participants.find((p) => p.user_id === "1")?.read_seq !== 0,
-    );
-  });
+  test.each(["sse", "polling"] as const)(
+    "without WebSockets the client falls back to %s, with commands over REST",
+    async (only) => {
+      const [alice, bob] = await Promise.all([signIn("alice", only), signIn("bob")]);
+      expect(alice.client.connection.getSnapshot()).toEqual({ status: "open", transport: only });
+      const conversation = await bob.client.conversations.create({
+        kind: "group",
+        participants: ["1"],
+        title: "SSE",
+      });
+      const mine = alice.client.conversation(conversation.id);
+      const his = bob.client.conversation(conversation.id);
+      await Promise.all([mine.load(), his.load()]);
+      await his.send("over the socket");
+      await eventually(() => lastTexts(alice.client, conversation.id, 1)[0] === "over the socket");
+      await mine.send("over REST");
+      await eventually(
+        () => lastTexts(bob.client, conversation.id, 2).join() === "over the socket,over REST",
+      );
+      await eventually(
+        () => lastTexts(alice.client, conversation.id, 2).join() === "over the socket,over REST",
+      );
+      mine.markRead();
+      await eventually(
+        () => his.store.getSnapshot()?.participants.find((p) => p.user_id === "1")?.read_seq !== 0,
+      );
+    },
+  );
 
   test("pages, people, blocks and members", async () => {
     const { client } = await signIn("alice");

@@ -2,4 +2,5 @@
 export { FakeClock, settle } from "./fake-clock.js";
 export { FakeDevice, type FakeTab } from "./fake-device.js";
 export { FakeConversation } from "./fake-log.js";
-export { FakeServer, refusal } from "./fake-server.js";
+export { refusal } from "./fake-peer.js";
+export { FakeServer } from "./fake-server.js";

@@ -1,7 +1,9 @@
 // Connecting, coming back and staying away (G5, G6, G7, G14, G19, G23, N2).
 import { describe, expect, test } from "vitest";
+import { refusal } from "../../test/fake-peer.js";
 import { FakeServer } from "../../test/fake-server.js";
 import { person, scene, shown, status, URL_OF_SERVER } from "../../test/harness.js";
+import { createClient } from "../client.js";
 import { ParlourError } from "../errors.js";
 
 /** Until this client is connected, at the latest after the longest delay. */
@@ -290,7 +292,6 @@ describe("signing in", () => {
     const server = new FakeServer();
     const conversation = server.createConversation(["1", "2"]);
     const tab = person(server, "1").tab;
-    const { createClient } = await import("../client.js");
     const client = createClient({ url: URL_OF_SERVER, platform: tab.platform });
     client.connect();
     await server.clock.advance(100);
@@ -340,7 +341,6 @@ describe("commands", () => {
   test("an error of the server keeps its code, class and time", async () => {
     const { server, clock, conversation, handle } = await scene();
     const { message } = server.send(conversation, "1", "Hi");
-    const { refusal } = await import("../../test/fake-server.js");
     server.intercept = (frame) => (frame.type === "message.edit" ? refusal("rate_limited", 200) : undefined);
     const editing = handle.edit(message.id, "Ho").catch((error: unknown) => error);
     await clock.advance(50);

@@ -29,6 +29,14 @@ describe.each(["sse", "polling"] as const)("over %s", (transport) => {
     await clock.advance(100);
     expect(shown(alice.client, conversation.id)).toEqual(["one", "two [read]", "three"]);
     expect(alice.changes.map((change) => change.seq)).toEqual([1, 2, 3]);
+    const mine = conversation.inOrder()[1]?.id ?? 0;
+    const editing = handle.edit(mine, "TWO");
+    await clock.advance(100);
+    expect((await editing).content).toBe("TWO");
+    const deleting = handle.delete(mine);
+    await clock.advance(100);
+    expect((await deleting).content).toBeNull();
+    expect(shown(alice.client, conversation.id)[1]).toBe("deleted [read]");
     expect(server.commands).toEqual([]);
     expect(handle.store.getSnapshot()?.unread_count).toBe(1);
   });

@@ -1,7 +1,8 @@
 // The outbox through the whole client: nothing lost, nothing twice, nothing shown as sent that is not (G2, G26).
 import { describe, expect, test } from "vitest";
 import { FakeDevice } from "../../test/fake-device.js";
-import { FakeServer, refusal } from "../../test/fake-server.js";
+import { refusal } from "../../test/fake-peer.js";
+import { FakeServer } from "../../test/fake-server.js";
 import { type Person, person, scene, shown } from "../../test/harness.js";
 
 function texts(conversation: { inOrder(): readonly { content: string | null }[] }): (string | null)[] {

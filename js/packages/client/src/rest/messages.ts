@@ -51,6 +51,10 @@ export function editMessage(
   return http.json({ method: "PATCH", path, body: { content }, signal: options.signal });
 }
 
+export function getMessage(http: Http, id: number, options: RequestOptions = {}): Promise<Message> {
+  return http.json({ path: `/api/v1/messages/${id}`, signal: options.signal });
+}
+
 export async function deleteMessage(http: Http, id: number, options: RequestOptions = {}): Promise<void> {
   await http.json({ method: "DELETE", path: `/api/v1/messages/${id}`, signal: options.signal });
 }
