@@ -45,6 +45,8 @@ test("a whole visit without a mouse", async ({ someone, bob }) => {
   // Up to the own message, its menu, delete, and the dialog.
   await keyboard.press("Shift+Tab");
   await keyboard.press("Shift+Tab");
+  await expect(page.locator("button:focus")).toContainText("key question");
+  await keyboard.press("Shift+Tab");
   await expect(page.locator("li[data-message]:focus")).toContainText("key answer");
   await keyboard.press("Enter");
   await keyboard.press("End");

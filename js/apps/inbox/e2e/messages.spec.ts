@@ -44,7 +44,7 @@ test("a reply quotes, and the quote leads to the original", async ({ alice, bob 
   await bob.menu("question", "Reply");
   await expect(bob.page.getByText("Reply to")).toBeVisible();
   await bob.say("answer");
-  const quote = alice.bubble("answer").getByRole("button", { name: /^Reply to You: question/ });
+  const quote = alice.bubble("answer").getByRole("button", { name: /^In reply to You question/ });
   await expect(quote).toBeVisible();
   await expect(alice.bubble("question")).not.toBeInViewport();
   await quote.click();

@@ -86,6 +86,9 @@ test("one's own message leads to the bottom", async ({ alice }) => {
 
 test("the divider stands before what is unread", async ({ alice, bob }) => {
   await bob.open(1);
+  await alice.open(1);
+  await alice.page.goBack();
+  await expect(alice.row(1)).not.toContainText("unread");
   await bob.say("divided one");
   await bob.say("divided two");
   await expect(alice.row(1)).toContainText("2 unread messages");

@@ -29,7 +29,10 @@ export class Person {
   }
 
   bubble(text: string): Locator {
-    return this.thread.getByRole("listitem").filter({ has: this.page.getByText(text, { exact: true }) });
+    const whole = new RegExp(`^${text.replace(/[^\w\s]/g, "\\$&")}$`);
+    return this.thread
+      .getByRole("listitem")
+      .filter({ has: this.page.getByTestId("text").filter({ hasText: whole }) });
   }
 
   tick(text: string): Locator {

@@ -40,6 +40,7 @@ export const MessageView = memo(function MessageView(props: MessageViewProps): J
     <li
       class={`${css.row} ${side} ${first ? css.first : ""} ${last ? css.last : ""} ${props.highlighted ? css.highlighted : ""}`}
       data-key={entry.key}
+      data-anchor=""
       data-seq={entry.seq ?? undefined}
       data-message={entry.id ?? undefined}
       // One message at a time takes the focus, the arrow keys move it.
@@ -93,7 +94,9 @@ export const MessageView = memo(function MessageView(props: MessageViewProps): J
               {entry.senderName}
             </span>
           ) : null}
-          {entry.quote ? <QuoteView quote={entry.quote} onJump={actions.onJump} /> : null}
+          {entry.quote ? (
+            <QuoteView quote={entry.quote} reachable={props.reachable} onJump={actions.onJump} />
+          ) : null}
           <div class={css.text} dir="auto">
             {entry.text === null ? (
               <span class={css.tombstone}>
@@ -146,15 +149,17 @@ function OwnTicks({ entry, group }: { entry: MessageEntry; group: boolean }): JS
   return <Ticks state={entry.delivery} {...(label ? { label } : {})} />;
 }
 
-function QuoteView({ quote, onJump }: { quote: Quote; onJump: (id: number) => void }): JSX.Element {
+interface QuoteViewProps {
+  quote: Quote;
+  reachable: boolean;
+  onJump: (id: number) => void;
+}
+
+function QuoteView({ quote, reachable, onJump }: QuoteViewProps): JSX.Element {
   const text = quote.text ?? t("message.quote.gone");
   return (
-    <button
-      type="button"
-      class={css.quote}
-      aria-label={t("message.quote", { name: quote.name, text })}
-      onClick={() => onJump(quote.id)}
-    >
+    <button type="button" class={css.quote} tabIndex={reachable ? 0 : -1} onClick={() => onJump(quote.id)}>
+      <span class="visually-hidden">{t("message.quote")} </span>
       <span class={css.quoteName} dir="auto">
         {quote.name}
       </span>

@@ -120,6 +120,11 @@ export function TimelineView(props: TimelineViewProps): JSX.Element {
           class={css.list}
           onKeyDown={walk}
           onFocusCapture={(event) => rememberFocus(event, setRoving)}
+          onFocusOut={(event) => {
+            // Who comes back begins at the newest message.
+            if (event.relatedTarget instanceof Element && !event.currentTarget.contains(event.relatedTarget))
+              setRoving(null);
+          }}
         >
           {rows.map((row) => (
             <RowView
@@ -196,7 +201,7 @@ function RowView({ row, props, reachable, highlighted }: RowViewProps): JSX.Elem
       );
     case "notice":
       return (
-        <li class={css.notice} data-key={row.key}>
+        <li class={css.notice} data-key={row.key} data-anchor="">
           <span dir="auto">{row.text}</span>
         </li>
       );

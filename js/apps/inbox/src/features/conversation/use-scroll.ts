@@ -66,7 +66,8 @@ export function useScroll(options: ScrollOptions): Scroll {
     let seen = 0;
     for (let i = firstAt; i < items.length; i++) {
       const item = items[i];
-      if (!(item instanceof HTMLElement) || item.offsetTop + 20 > el.scrollTop + el.clientHeight) break;
+      if (!(item instanceof HTMLElement) || !isAnchor(item)) continue;
+      if (item.offsetTop + 20 > el.scrollTop + el.clientHeight) break;
       seen = Math.max(seen, Number(item.dataset.seq ?? 0));
     }
     latest.current.onSeen(seen, atEndNow);
@@ -144,15 +145,27 @@ export function useScroll(options: ScrollOptions): Scroll {
   return { scroller, content, atEnd, onScroll, toEnd, toKey };
 }
 
-/** The first child whose end lies below `top`, found by halving. */
+/** Separators stick to the top or come and go: where they stand says nothing. */
+function isAnchor(item: Element | undefined): boolean {
+  return item instanceof HTMLElement && item.dataset.anchor !== undefined;
+}
+
+/** The first message whose end lies below `top`, found by halving. */
 function firstBelow(items: HTMLCollection, top: number): number {
+  const nextAnchor = (from: number, end: number): number => {
+    let at = from;
+    while (at < end && !isAnchor(items[at])) at += 1;
+    return at;
+  };
   let low = 0;
   let high = items.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    const item = items[middle] as HTMLElement;
-    if (item.offsetTop + item.offsetHeight > top) high = middle;
-    else low = middle + 1;
+    const probe = nextAnchor(middle, high);
+    const item = items[probe];
+    if (probe === high || !(item instanceof HTMLElement)) high = middle;
+    else if (item.offsetTop + item.offsetHeight > top) high = middle;
+    else low = probe + 1;
   }
-  return low;
+  return nextAnchor(low, items.length);
 }

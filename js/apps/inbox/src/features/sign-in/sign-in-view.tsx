@@ -66,11 +66,11 @@ export function SignInView({ options, busy, error, notice, onSubmit }: SignInVie
                     type="button"
                     class={css.person}
                     disabled={busy}
-                    aria-label={t("signin.demo.as", { name: person.name })}
                     onClick={() => onSubmit(person.username, person.password)}
                   >
                     <Avatar name={person.name} seed={person.username} size="s" />
                     <span class={css.names}>
+                      <span class="visually-hidden">{t("signin.demo.as")}</span>
                       <span class={css.name}>{person.name}</span>
                       <span class={css.username}>{person.username}</span>
                     </span>
