@@ -264,7 +264,10 @@ impl Auth {
     }
 
     fn access(&self, session: &Session) -> Result<String, Error> {
-        self.tokens.make(&session.user, Some(&session.id), None, self.settings.access_ttl)
+        // A token does not outlive the session that it rests on.
+        let left = session.expires_at.saturating_sub(self.clock.now());
+        let life = self.settings.access_ttl.min(left);
+        self.tokens.make(&session.user, Some(&session.id), None, life)
     }
 
     fn cookie(&self, token: &str, life: Millis) -> String {

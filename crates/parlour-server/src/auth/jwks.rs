@@ -17,6 +17,8 @@ use super::keys::PublicKey;
 const MAX_BYTES: usize = 256 * 1024;
 /// Never asked more often than this, whatever tokens come.
 const SOONEST: Duration = Duration::from_secs(30);
+/// The same while there are no keys at all.
+const RETRY: Duration = Duration::from_secs(3);
 /// A removed key is refused after this long at the latest.
 const LATEST: Duration = Duration::from_secs(60);
 
@@ -79,6 +81,9 @@ impl Jwks {
                     self.keys.store(Arc::new(fresh));
                 }
                 Err(error) => {
+                    if self.keys.load().is_empty() {
+                        schedule.not_before = now + RETRY;
+                    }
                     tracing::warn!(%error, "the key set cannot be fetched; the old keys stay");
                 }
             }

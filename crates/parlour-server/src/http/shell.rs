@@ -28,7 +28,7 @@ pub(crate) async fn shell(State(api): State<Api>, request: Request, next: Next) 
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let cors = cors::Decision::of(&api.auth, request.method(), request.uri(), request.headers());
 
-    let mut response = match (admit(&request), cors.preflight()) {
+    let mut response = match (admit(&api, &request), cors.preflight()) {
         (Err(problem), _) => problem.into_response(),
         (Ok(()), Some(preflight)) => preflight,
         (Ok(()), None) => next.run(request).await,
@@ -59,7 +59,7 @@ pub(crate) fn panicked(cause: Box<dyn Any + Send>) -> Response {
 }
 
 /// What every request must be like, before anybody looks at it closer.
-fn admit(request: &Request) -> Result<(), Problem> {
+fn admit(api: &Api, request: &Request) -> Result<(), Problem> {
     Origins::of(request.headers())?;
     let headers = request.headers();
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
@@ -67,6 +67,11 @@ fn admit(request: &Request) -> Result<(), Problem> {
     let foreign = headers.contains_key(header::CONTENT_TYPE) && !is_json(headers);
     if foreign && !safe && request.uri().path().starts_with("/api/v1/") {
         return Err(not_json());
+    }
+    if !safe && !api.is_ready() {
+        let message = "the server restarts; try again";
+        let wait = Duration::from_secs(2);
+        return Err(Error::new(Code::Unavailable, message).with_retry_after(wait).into());
     }
     Ok(())
 }
@@ -165,4 +170,19 @@ fn chain(error: &Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn k2_what_a_panic_says_stays_inside() {
+        let response = panicked(Box::new("a secret"));
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let problem = response.extensions().get::<Problem>().unwrap();
+        assert_eq!(problem.error().code, Code::Internal);
+        assert!(!serde_json::to_string(&problem.body("id")).unwrap().contains("secret"));
+        assert!(!chain(problem.error()).contains("secret"));
+    }
 }

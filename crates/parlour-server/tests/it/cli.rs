@@ -167,6 +167,81 @@ fn accounts_and_keys_are_made_and_removed() {
     assert!(run(&["doctor"]).status.success());
 }
 
+#[tokio::test]
+async fn k2_no_secret_is_in_any_log() {
+    let setup = Setup::new();
+    let log = std::fs::File::create(setup.file("log")).unwrap();
+    let mut serve = setup.program();
+    serve
+        .env("PARLOUR_LOG_LEVEL", "trace")
+        .env("PARLOUR_LOG_FORMAT", "json")
+        .env("PARLOUR_JWT_SECRET", SECRET);
+    serve.args(["serve", "--demo", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(log);
+    let mut child = serve.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("http://127.0.0.1:") {
+        line.clear();
+        assert_ne!(lines.read_line(&mut line).unwrap(), 0);
+    }
+    let root = line.split_whitespace().last().unwrap().to_owned();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let post =
+        |path: &str, body: serde_json::Value| client.post(format!("{root}{path}")).json(&body);
+    let login = serde_json::json!({"username": "alice", "password": "demo"});
+    let answer = post("/api/v1/auth/login", login).send().await.unwrap();
+    let cookie = answer.headers()["set-cookie"]
+        .to_str()
+        .unwrap()
+        .split(['=', ';'])
+        .nth(1)
+        .unwrap()
+        .to_owned();
+    let login: serde_json::Value = answer.json().await.unwrap();
+    let access = login["access"].as_str().unwrap().to_owned();
+    let wrong = serde_json::json!({"username": "alice", "password": "marker-password"});
+    post("/api/v1/auth/login", wrong).send().await.unwrap();
+    let ticket = post("/api/v1/auth/ticket", serde_json::json!({}))
+        .bearer_auth(&access)
+        .send()
+        .await
+        .unwrap();
+    let ticket: serde_json::Value = ticket.json().await.unwrap();
+    let ticket = ticket["ticket"].as_str().unwrap().to_owned();
+    let said = serde_json::json!({"content": "marker-content"});
+    let said =
+        post("/api/v1/conversations/1/messages", said).bearer_auth(&access).send().await.unwrap();
+    assert_eq!(said.status(), 201);
+    for path in
+        [format!("/api/v1/events/poll?ticket={ticket}"), format!("/marker-path?token={access}")]
+    {
+        client
+            .get(format!("{root}{path}"))
+            .header("cookie", format!("parlour_session={cookie}"))
+            .send()
+            .await
+            .unwrap();
+    }
+    std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    child.wait().unwrap();
+    let log = std::fs::read_to_string(setup.file("log")).unwrap();
+    assert!(log.lines().count() > 10 && log.contains("\"status\":201"), "{log}");
+    let refresh = login["refresh"].as_str().unwrap();
+    let markers = [
+        "marker-",
+        &access,
+        &cookie,
+        &ticket,
+        refresh,
+        SECRET,
+        "alice@example.org",
+        "blue bicycle",
+    ];
+    for marker in markers {
+        assert!(!log.contains(marker), "{marker} is in the log");
+    }
+}
+
 #[test]
 fn a_signal_ends_the_server_and_it_says_where_it_listens() {
     let setup = Setup::new();
