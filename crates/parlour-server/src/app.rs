@@ -67,7 +67,8 @@ impl App {
         let tasks = Tasks::default();
 
         let (inbox, dispatcher) = Dispatcher::new();
-        let store = parlour_store::open(&config.database.url, store_options(config), inbox)?;
+        let store =
+            parlour_store::open(&config.database.url, store_options(config), inbox.clone())?;
         let trust = config.auth.trust_host_users;
         let chat = Arc::new(Chat::new(store.clone(), clock.clone(), limits.clone(), trust));
         let hub = Hub::new(limits.clone(), clock.clone(), metrics.clone());
@@ -89,6 +90,7 @@ impl App {
             metrics: metrics.clone(),
             tasks: tasks.clone(),
             admission: Admission::new(limits),
+            inbox,
             drain_spread: DRAIN_SPREAD.min(config.server.drain.0 / 3),
         });
         gateway.start();

@@ -19,7 +19,7 @@ use crate::{
 
 /// The chat behind other people's applications.
 #[derive(Parser)]
-#[command(name = "parlour", version, about, disable_version_flag = true)]
+#[command(name = "parlour", version, about)]
 struct Cli {
     /// Configuration file; without it `parlour.toml`, if there is one.
     #[arg(long, global = true, value_name = "FILE")]

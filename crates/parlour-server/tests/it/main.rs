@@ -1,6 +1,11 @@
 //! The whole server through its front door: real sockets, a real database.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops there")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on stops there"
+)]
 
 mod accounts;
 mod browsers;
