@@ -183,4 +183,53 @@ mod tests {
         assert_eq!(of("max-age=86400"), 60);
         assert_eq!(of("no-store"), 60);
     }
+
+    /// A server that answers each request with the next of these key sets, the last one again and again.
+    async fn serve(bodies: Vec<String>) -> String {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let serving = async move {
+            let mut next = 0;
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let body = &bodies[next.min(bodies.len() - 1)];
+                next += 1;
+                let _ = stream.read(&mut [0; 4096]).await;
+                let length = body.len();
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+                );
+                let _ = stream.write_all((head + body).as_bytes()).await;
+            }
+        };
+        #[expect(clippy::disallowed_methods, reason = "a test's own little server")]
+        tokio::spawn(serving);
+        url
+    }
+
+    #[tokio::test]
+    async fn b19_a_removed_key_is_refused_within_a_minute_and_a_new_one_found() {
+        crate::system::install_crypto();
+        let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+        let key = |id: &str| json!({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": id});
+        let set = |keys: serde_json::Value| json!({"keys": keys}).to_string();
+        let bodies = vec![
+            set(json!([key("old")])),
+            set(json!([key("old"), key("new")])),
+            set(json!([key("new")])),
+        ];
+        let clock = Arc::new(parlour_core::testing::FakeClock::default());
+        let jwks = Jwks::new(&serve(bodies).await, clock.clone()).unwrap();
+        let has = async |id: &str| {
+            let keys = jwks.keys(Algorithm::EdDSA, Some(id)).await;
+            keys.iter().any(|key| key.key_id.as_deref() == Some(id))
+        };
+        assert!(has("old").await);
+        assert!(!has("new").await, "asked a moment ago");
+        clock.advance(SOONEST);
+        assert!(has("new").await && has("old").await, "both during the overlap");
+        clock.advance(LATEST);
+        assert!(!has("old").await, "removed");
+        assert!(has("new").await);
+    }
 }
