@@ -109,6 +109,7 @@ const say = (said: Said): MessageEntry => {
     seq,
     senderId: said.own ? "1" : "2",
     senderName: said.own ? "You" : "Bob Keller",
+    senderSeed: said.senderId ?? "2",
     edited: false,
     deleted: false,
     delivery: "read",

@@ -55,7 +55,7 @@ function Frame({
   return (
     <Shell
       screen={screen}
-      me={{ id: "1", name: "Alice Moreau" }}
+      me={{ seed: "1", name: "Alice Moreau" }}
       banner={<BannerView banner={banner} onRetry={nothing} onReload={nothing} />}
       list={
         <ConversationListView

@@ -47,6 +47,7 @@ export const en = {
   "presence.online": "Online",
   "presence.away": "Away",
   "presence.offline": "Offline",
+  "presence.unknown": "Waiting for the connection",
   "presence.seen": "Last seen {when}",
 
   "typing.one": "{name} is typing",

@@ -6,6 +6,11 @@ export function displayName(user: Pick<User, "name" | "username" | "id">): strin
   return user.name.trim() || user.username.trim() || user.id;
 }
 
+/** What the colour of somebody's picture is taken from: the same before and after signing in. */
+export function seedOf(user: Pick<User, "username" | "id">): string {
+  return user.username || user.id;
+}
+
 /** Everybody but oneself. */
 export function othersIn(conversation: Conversation, me: string): readonly Participant[] {
   return conversation.participants.filter((participant) => participant.user_id !== me);
@@ -22,7 +27,8 @@ export function conversationTitle(conversation: Conversation, me: string): strin
 
 /** What the colour of its picture is taken from. */
 export function conversationSeed(conversation: Conversation, me: string): string {
-  if (conversation.kind === "direct") return othersIn(conversation, me)[0]?.user_id ?? "?";
+  const other = othersIn(conversation, me)[0];
+  if (conversation.kind === "direct") return other ? seedOf(other.user) : "?";
   return `group-${conversation.id}`;
 }
 

@@ -16,7 +16,7 @@ import { NewConversation } from "../features/people/new-conversation";
 import { loadPreferences } from "../features/settings/model";
 import { Settings } from "../features/settings/settings";
 import { t } from "../i18n";
-import { conversationTitle } from "../platform/names";
+import { conversationTitle, seedOf } from "../platform/names";
 import { useIdle, useNow, usePageTitle } from "../platform/page";
 import { Button } from "../ui/button";
 import { Empty } from "../ui/state";
@@ -69,7 +69,7 @@ export function InboxPage({ me: signedIn, route, onSignOut }: InboxPageProps): J
     <>
       <Shell
         screen={route.page === "conversation" || route.page === "missing" ? "conversation" : "list"}
-        me={me}
+        me={{ name: me.name, seed: seedOf(me) }}
         banner={<Banner />}
         list={
           <ConversationList

@@ -9,7 +9,7 @@ import css from "./shell.module.css";
 export interface ShellProps {
   /** What a phone shows. */
   screen: "list" | "conversation";
-  me: { id: string; name: string } | null;
+  me: { name: string; seed: string };
   banner: ComponentChildren;
   list: ComponentChildren;
   children: ComponentChildren;
@@ -39,7 +39,7 @@ export function Shell(props: ShellProps): JSX.Element {
               title={t("settings.open")}
               onClick={props.onSettings}
             >
-              <Avatar name={me?.name ?? ""} seed={me?.id ?? ""} size="s" />
+              <Avatar name={me.name} seed={me.seed} size="s" />
             </button>
           </header>
           {props.list}

@@ -22,7 +22,9 @@ export function ConversationList(props: ConversationListProps): JSX.Element {
   const client = useClient();
   const list = useConversations();
   const presence = useStore(client.presence);
-  const online = useConnection().status === "open";
+  const connection = useConnection().status;
+  const online = connection === "open";
+  const apart = connection === "offline" || connection === "waiting" || connection === "closed";
   const now = useNow();
   const ids = list.items.map((conversation) => conversation.id).join(",");
   const handles = useMemo(
@@ -44,9 +46,10 @@ export function ConversationList(props: ConversationListProps): JSX.Element {
           draft: draftOf(conversation.id),
           open: conversation.id === selected,
           online,
+          apart,
         }),
       ),
-    [list.items, me, presence, timelines, typings, draftVersion, selected, online],
+    [list.items, me, presence, timelines, typings, draftVersion, selected, online, apart],
   );
 
   return (

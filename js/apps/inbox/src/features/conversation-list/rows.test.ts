@@ -56,6 +56,7 @@ const sources: RowSources = {
   draft: "",
   open: false,
   online: true,
+  apart: false,
 };
 
 it("is called after the other and shows whether he is there", () => {

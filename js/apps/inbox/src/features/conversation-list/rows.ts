@@ -13,6 +13,8 @@ export interface RowSources {
   /** The open conversation shows its draft itself. */
   open: boolean;
   online: boolean;
+  /** There is no connection: nobody knows who is there. */
+  apart: boolean;
 }
 
 export function toRow(conversation: Conversation, sources: RowSources): ListRow {
@@ -25,7 +27,7 @@ export function toRow(conversation: Conversation, sources: RowSources): ListRow 
     title: conversationTitle(conversation, me),
     seed: conversationSeed(conversation, me),
     group: conversation.kind === "group",
-    presence: other ? standingOf(other, sources.presence).status : null,
+    presence: other && !sources.apart ? standingOf(other, sources.presence).status : null,
     preview: previewOf(conversation, sources, unsent?.content ?? null),
     delivery: unsent ? unsentDelivery(unsent.state.status, sources.online) : ownDelivery(conversation, me),
     at: new Date(unsent ? unsent.createdAt : conversation.active_at),

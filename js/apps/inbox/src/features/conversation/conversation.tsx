@@ -4,6 +4,7 @@ import { useClient, useConnection, useConversation, useStore, useTimeline, useTy
 import type { ComponentChildren, JSX } from "preact";
 import { useMemo, useRef, useState } from "preact/hooks";
 import { t } from "../../i18n";
+import { conversationTitle } from "../../platform/names";
 import { useNow } from "../../platform/page";
 import { Button } from "../../ui/button";
 import { Confirm } from "../../ui/dialog";
@@ -47,7 +48,9 @@ export function Conversation(props: ConversationProps): JSX.Element {
   const { items, status, error, hasOlder, hasNewer, loadingOlder, conversation: handle } = useTimeline(id);
   const typing = useTyping(id);
   const presence = useStore(client.presence);
-  const online = useConnection().status === "open";
+  const connection = useConnection().status;
+  const online = connection === "open";
+  const apart = connection === "offline" || connection === "waiting" || connection === "closed";
   const now = useNow();
 
   const makeEntries = useRef(createEntries());
@@ -105,12 +108,12 @@ export function Conversation(props: ConversationProps): JSX.Element {
   const missing = error?.code === "not_found" || error?.code === "forbidden";
   if (missing || (conversation === null && status === "ready")) return <Missing onBack={props.onBack} />;
 
-  const title = conversation ? headerOf(conversation, me, presence, [], now).title : "";
+  const title = conversation ? conversationTitle(conversation, me) : "";
   const writable = conversation === null || conversation.state === "open";
   return (
     <>
       <ConversationView
-        header={conversation ? headerOf(conversation, me, presence, typing, now) : null}
+        header={conversation ? headerOf(conversation, me, presence, typing, now, apart) : null}
         detailsOpen={props.detailsOpen}
         onBack={props.onBack}
         onDetails={props.onDetails}
@@ -155,6 +158,7 @@ export function Conversation(props: ConversationProps): JSX.Element {
               replying,
               onSent: () => {
                 setReplying(null);
+                reading.onAnswered();
                 if (hasNewer) handle.loadAround("latest").catch(() => undefined);
                 setSends((count) => count + 1);
               },

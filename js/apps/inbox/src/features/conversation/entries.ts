@@ -1,7 +1,7 @@
 // From the SDK's timeline to the entries that the model knows; what has not changed stays the same object.
 import type { Conversation, Message, MessageItem, PendingItem, TimelineItem } from "@parlour/client";
 import { type Key, t } from "../../i18n";
-import { displayName, othersIn } from "../../platform/names";
+import { displayName, othersIn, seedOf } from "../../platform/names";
 import type { Entry, MessageEntry, NoticeEntry, Quote } from "./model";
 
 export interface EntrySources {
@@ -65,6 +65,7 @@ function fromMessage(item: MessageItem, quote: Quote | null, readBy: number): Me
     seq: message.seq,
     senderId: message.sender_id,
     senderName: displayName(message.sender),
+    senderSeed: seedOf(message.sender),
     own: item.mine,
     text: message.deleted_at === null ? message.content : null,
     at,
@@ -86,6 +87,7 @@ function fromPending(item: PendingItem, quote: Quote | null, { me, online }: Ent
     seq: null,
     senderId: me,
     senderName: t("message.you"),
+    senderSeed: me,
     own: true,
     text: item.content,
     at: new Date(item.createdAt),

@@ -19,6 +19,7 @@ export function headerOf(
   presence: ReadonlyMap<string, PresenceEntry>,
   typing: readonly TypingUser[],
   now: Date,
+  apart: boolean,
 ): ConversationHeader {
   const group = conversation.kind === "group";
   const writing = typingText(typing);
@@ -29,8 +30,9 @@ export function headerOf(
     title: conversationTitle(conversation, me),
     seed: conversationSeed(conversation, me),
     group,
-    presence: standing?.status ?? null,
-    status: writing ?? statusText(conversation, me, presence, now),
+    // Without a connection nobody knows who is there.
+    presence: apart ? null : (standing?.status ?? null),
+    status: writing ?? (apart ? t("presence.unknown") : statusText(conversation, me, presence, now)),
     typing: writing !== null,
   };
 }

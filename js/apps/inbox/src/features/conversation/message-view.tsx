@@ -64,7 +64,7 @@ export const MessageView = memo(function MessageView(props: MessageViewProps): J
     >
       {group && !entry.own ? (
         <span class={css.face}>
-          {last ? <Avatar name={entry.senderName} seed={entry.senderId} size="xs" /> : null}
+          {last ? <Avatar name={entry.senderName} seed={entry.senderSeed} size="xs" /> : null}
         </span>
       ) : null}
       <div class={css.column}>
@@ -87,7 +87,7 @@ export const MessageView = memo(function MessageView(props: MessageViewProps): J
           <span class="visually-hidden">{entry.own ? t("message.you") : entry.senderName}: </span>
           {group && !entry.own && first ? (
             <span
-              class={`${css.sender} ${css[`name${hueOf(entry.senderId)}`]}`}
+              class={`${css.sender} ${css[`name${hueOf(entry.senderSeed)}`]}`}
               aria-hidden="true"
               dir="auto"
             >

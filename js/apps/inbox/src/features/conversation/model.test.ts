@@ -1,6 +1,14 @@
 // Rows out of messages: days, groups, the divider, and how far a message has come.
 import { describe, expect, it } from "vitest";
-import { buildRows, countNew, type Entry, lastEditable, lastSeq, type MessageEntry } from "./model";
+import {
+  buildRows,
+  countNew,
+  type Entry,
+  groupByDay,
+  lastEditable,
+  lastSeq,
+  type MessageEntry,
+} from "./model";
 
 function message(seq: number, over: Partial<MessageEntry> = {}): MessageEntry {
   return {
@@ -10,6 +18,7 @@ function message(seq: number, over: Partial<MessageEntry> = {}): MessageEntry {
     seq,
     senderId: "2",
     senderName: "Bob",
+    senderSeed: "bob",
     own: false,
     text: `text ${seq}`,
     at: new Date(2026, 0, 5, 12, seq),
@@ -84,4 +93,17 @@ describe("counts", () => {
     expect(lastEditable(entries)?.seq).toBe(1);
     expect(lastEditable([message(2)])).toBeNull();
   });
+});
+
+it("gathers rows by day", () => {
+  const rows = buildRows(
+    [message(1), message(2, { at: new Date(2026, 0, 6) }), message(3, { at: new Date(2026, 0, 6) })],
+    {
+      unreadAfter: null,
+    },
+  );
+  expect(groupByDay(rows).map(({ key, rows: inside }) => [key, inside.length])).toEqual([
+    ["day-2026-1-5", 1],
+    ["day-2026-1-6", 2],
+  ]);
 });

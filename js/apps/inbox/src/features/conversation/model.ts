@@ -18,6 +18,8 @@ export interface MessageEntry {
   seq: number | null;
   senderId: string;
   senderName: string;
+  /** What the colour of the sender is taken from. */
+  senderSeed: string;
   own: boolean;
   /** null in a tombstone. */
   text: string | null;
@@ -91,6 +93,25 @@ function isUnread(entry: Entry, after: number): boolean {
 
 function dayKey(at: Date): string {
   return `${at.getFullYear()}-${at.getMonth() + 1}-${at.getDate()}`;
+}
+
+export interface DayGroup {
+  key: string;
+  at: Date | null;
+  rows: readonly Row[];
+}
+
+/** Each day with what was said on it: its separator goes with it. */
+export function groupByDay(rows: readonly Row[]): readonly DayGroup[] {
+  const groups: { key: string; at: Date | null; rows: Row[] }[] = [];
+  for (const row of rows) {
+    if (row.kind === "day") groups.push({ key: row.key, at: row.at, rows: [] });
+    else {
+      if (groups.length === 0) groups.push({ key: "day-none", at: null, rows: [] });
+      groups[groups.length - 1]?.rows.push(row);
+    }
+  }
+  return groups;
 }
 
 /** Messages of others that came after `seq` and still stand. */

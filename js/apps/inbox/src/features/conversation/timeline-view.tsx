@@ -7,7 +7,7 @@ import { Button } from "../../ui/button";
 import { Icon } from "../../ui/icon";
 import { Empty, Skeleton, Spinner } from "../../ui/state";
 import { type MessageActions, MessageView } from "./message-view";
-import type { Row } from "./model";
+import { groupByDay, type Row } from "./model";
 import css from "./timeline.module.css";
 import { useScroll } from "./use-scroll";
 
@@ -114,8 +114,8 @@ export function TimelineView(props: TimelineViewProps): JSX.Element {
           <Empty icon="bubble" title={t("conversation.empty.title")} text={t("conversation.empty.text")} />
         ) : null}
         <Top {...props} />
-        {/* The arrow keys walk through the messages inside. */}
-        <ol
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: the arrow keys walk through the messages inside */}
+        <div
           ref={scroll.content}
           class={css.list}
           onKeyDown={walk}
@@ -126,16 +126,27 @@ export function TimelineView(props: TimelineViewProps): JSX.Element {
               setRoving(null);
           }}
         >
-          {rows.map((row) => (
-            <RowView
-              key={row.key}
-              row={row}
-              props={props}
-              reachable={row.key === reachable}
-              highlighted={highlighted}
-            />
+          {groupByDay(rows).map((day) => (
+            <div key={day.key}>
+              {day.at ? (
+                <h2 class={css.day}>
+                  <span>{formatDay(day.at, props.now)}</span>
+                </h2>
+              ) : null}
+              <ol>
+                {day.rows.map((row) => (
+                  <RowView
+                    key={row.key}
+                    row={row}
+                    props={props}
+                    reachable={row.key === reachable}
+                    highlighted={highlighted}
+                  />
+                ))}
+              </ol>
+            </div>
           ))}
-        </ol>
+        </div>
         <p class={css.typing}>
           {props.typing ? (
             <>
@@ -185,14 +196,10 @@ interface RowViewProps {
   highlighted: number | null;
 }
 
-function RowView({ row, props, reachable, highlighted }: RowViewProps): JSX.Element {
+function RowView({ row, props, reachable, highlighted }: RowViewProps): JSX.Element | null {
   switch (row.kind) {
     case "day":
-      return (
-        <li class={css.day} data-key={row.key}>
-          <span>{formatDay(row.at, props.now)}</span>
-        </li>
-      );
+      return null;
     case "unread":
       return (
         <li class={css.unread} data-key="unread">

@@ -10,6 +10,8 @@ export interface Reading {
   newCount: number;
   announcement: string;
   onSeen: (seq: number, atEnd: boolean) => void;
+  /** Who answers has read: the divider goes. */
+  onAnswered: () => void;
 }
 
 export function useReading(
@@ -77,5 +79,6 @@ export function useReading(
     newCount: opened.current === null ? 0 : countNew(entries, endSeq ?? opened.current.end),
     announcement,
     onSeen,
+    onAnswered: useCallback(() => setMovedTo(null), []),
   };
 }

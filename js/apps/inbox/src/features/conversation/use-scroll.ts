@@ -26,7 +26,7 @@ export interface ScrollOptions {
 
 export interface Scroll {
   scroller: RefObject<HTMLDivElement | null>;
-  content: RefObject<HTMLOListElement | null>;
+  content: RefObject<HTMLDivElement | null>;
   atEnd: boolean;
   onScroll: () => void;
   toEnd: (smooth: boolean) => void;
@@ -36,7 +36,7 @@ export interface Scroll {
 
 export function useScroll(options: ScrollOptions): Scroll {
   const scroller = useRef<HTMLDivElement>(null);
-  const content = useRef<HTMLOListElement>(null);
+  const content = useRef<HTMLDivElement>(null);
   const latest = useRef(options);
   latest.current = options;
   const anchor = useRef<Anchor | null>(null);
@@ -56,7 +56,7 @@ export function useScroll(options: ScrollOptions): Scroll {
     const atEndNow = distanceToEnd(el) < NEAR_END && !latest.current.canLoadNewer;
     stuck.current = atEndNow;
     setAtEnd(atEndNow);
-    const items = list.children;
+    const items = list.querySelectorAll<HTMLElement>("[data-anchor]");
     const firstAt = firstBelow(items, el.scrollTop);
     const first = items[firstAt];
     anchor.current =
@@ -66,8 +66,7 @@ export function useScroll(options: ScrollOptions): Scroll {
     let seen = 0;
     for (let i = firstAt; i < items.length; i++) {
       const item = items[i];
-      if (!(item instanceof HTMLElement) || !isAnchor(item)) continue;
-      if (item.offsetTop + 20 > el.scrollTop + el.clientHeight) break;
+      if (!item || item.offsetTop + 20 > el.scrollTop + el.clientHeight) break;
       seen = Math.max(seen, Number(item.dataset.seq ?? 0));
     }
     latest.current.onSeen(seen, atEndNow);
@@ -145,27 +144,15 @@ export function useScroll(options: ScrollOptions): Scroll {
   return { scroller, content, atEnd, onScroll, toEnd, toKey };
 }
 
-/** Separators stick to the top or come and go: where they stand says nothing. */
-function isAnchor(item: Element | undefined): boolean {
-  return item instanceof HTMLElement && item.dataset.anchor !== undefined;
-}
-
 /** The first message whose end lies below `top`, found by halving. */
-function firstBelow(items: HTMLCollection, top: number): number {
-  const nextAnchor = (from: number, end: number): number => {
-    let at = from;
-    while (at < end && !isAnchor(items[at])) at += 1;
-    return at;
-  };
+function firstBelow(items: NodeListOf<HTMLElement>, top: number): number {
   let low = 0;
   let high = items.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    const probe = nextAnchor(middle, high);
-    const item = items[probe];
-    if (probe === high || !(item instanceof HTMLElement)) high = middle;
-    else if (item.offsetTop + item.offsetHeight > top) high = middle;
-    else low = probe + 1;
+    const item = items[middle];
+    if (item && item.offsetTop + item.offsetHeight > top) high = middle;
+    else low = middle + 1;
   }
-  return nextAnchor(low, items.length);
+  return low;
 }

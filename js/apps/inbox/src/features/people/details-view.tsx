@@ -76,7 +76,7 @@ export function DetailsView(props: DetailsViewProps): JSX.Element {
             <ul>
               {sortMembers(members).map((member) => (
                 <li key={member.id} class={css.member}>
-                  <Avatar name={member.name} seed={member.id} size="s" dot={member.presence} />
+                  <Avatar name={member.name} seed={member.username} size="s" dot={member.presence} />
                   <span class={css.names}>
                     <span class={css.name} dir="auto">
                       {member.name}

@@ -33,7 +33,7 @@ export function PersonPicker(props: PersonPickerProps): JSX.Element {
                 aria-label={t("people.new.remove", { name: person.name })}
                 onClick={() => props.onToggle(person)}
               >
-                <Avatar name={person.name} seed={person.id} size="xs" />
+                <Avatar name={person.name} seed={person.username} size="xs" />
                 {person.name}
                 <Icon name="close" size={14} />
               </button>
@@ -76,7 +76,7 @@ export function PersonPicker(props: PersonPickerProps): JSX.Element {
                   aria-pressed={isChosen(person)}
                   onClick={() => props.onToggle(person)}
                 >
-                  <Avatar name={person.name} seed={person.id} size="s" />
+                  <Avatar name={person.name} seed={person.username} size="s" />
                   <span class={css.names}>
                     <span class={css.name} dir="auto">
                       {person.name}

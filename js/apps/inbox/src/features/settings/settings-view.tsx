@@ -37,7 +37,7 @@ export function SettingsView(props: SettingsViewProps): JSX.Element {
     <Dialog title={t("settings.title")} onClose={props.onClose}>
       <div class={css.root}>
         <div class={css.who}>
-          <Avatar name={props.name} seed={props.userId} />
+          <Avatar name={props.name} seed={props.username || props.userId} />
           <span class={css.names}>
             <strong dir="auto">{props.name}</strong>
             <span>{t("settings.signedin", { name: props.username })}</span>

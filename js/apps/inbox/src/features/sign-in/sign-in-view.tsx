@@ -68,11 +68,10 @@ export function SignInView({ options, busy, error, notice, onSubmit }: SignInVie
                     disabled={busy}
                     onClick={() => onSubmit(person.username, person.password)}
                   >
-                    <Avatar name={person.name} seed={person.username} size="s" />
-                    <span class={css.names}>
-                      <span class="visually-hidden">{t("signin.demo.as")}</span>
-                      <span class={css.name}>{person.name}</span>
-                      <span class={css.username}>{person.username}</span>
+                    <Avatar name={person.name} seed={person.username} size="xs" />
+                    <span class={css.name}>
+                      <span class="visually-hidden">{t("signin.demo.as")} </span>
+                      {person.name}
                     </span>
                   </button>
                 </li>
