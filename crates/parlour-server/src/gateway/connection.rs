@@ -13,7 +13,7 @@ use parlour_core::{
     limits::{Bucket, rate_limited},
     port::BoxFuture,
 };
-use parlour_websocket::{Decoder, Frame, Limits as FrameLimits, Message};
+use parlour_websocket::{Decoder, Limits as FrameLimits};
 use parlour_wire::{Dialect, Request};
 use tokio::io::Interest;
 
@@ -21,6 +21,8 @@ use super::{
     Gateway,
     close::Close,
     conn::{Conn, NewConn},
+    farewell,
+    heard::{Heard, understand},
     preauth::SignedIn,
     session::{self, Executed},
 };
@@ -32,7 +34,7 @@ const SCRATCH: usize = 64 * 1024;
 const BROKEN_FRAMES: u32 = 10;
 
 thread_local! {
-    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
+    pub(super) static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
 }
 
 /// A decoder with the limits in force.
@@ -59,19 +61,10 @@ pub(super) async fn run(
         Ok(()) => reader.serve(socket.early).await,
         Err(close) => {
             conn.close(&close);
-            reader.finish().await;
+            farewell::finish(&conn, &mut reader.decoder).await;
         }
     }
     gateway.hub.unregister(&conn);
-}
-
-/// What the bytes of one read meant, besides what was answered on the spot.
-enum Heard {
-    Requests(Vec<Request>),
-    Answer(Frame),
-    /// The client closes; the answer.
-    Close(Option<Frame>),
-    Broken(Close),
 }
 
 /// The reading side of a socket. Its state between two reads is this struct and nothing else.
@@ -157,7 +150,7 @@ impl Reader {
                 Err(_) => self.conn.abort(),
             }
         }
-        self.finish().await;
+        farewell::finish(&self.conn, &mut self.decoder).await;
     }
 
     /// What to wait for: nothing is read while too many commands are open.
@@ -310,54 +303,6 @@ impl Reader {
         let frame = Conn::frame(|out| self.conn.dialect.reply(id, outcome, out));
         self.conn.send_ahead(frame);
     }
-
-    /// What is queued goes out, answers to what was accepted included, then the socket is closed.
-    async fn finish(&mut self) {
-        let conn = self.conn.clone();
-        while !conn.is_dead() && conn.has_queued() {
-            let Some(socket) = conn.socket() else { break };
-            tokio::select! {
-                ready = socket.ready(Interest::WRITABLE) => match ready {
-                    Ok(_) => conn.flush(),
-                    Err(_) => conn.abort(),
-                },
-                // The sweep gives up a socket that takes nothing.
-                () = conn.woken() => {}
-            }
-        }
-        if !conn.is_dead() {
-            self.linger().await;
-        }
-    }
-
-    /// After our close frame the client's answer is awaited, so that the end is clean on its side (RFC 6455
-    /// section 7.1.1); the sweep ends the wait. A client that closed first is not kept.
-    async fn linger(&mut self) {
-        let conn = self.conn.clone();
-        while !self.decoder.is_finished() && !conn.is_dead() {
-            let Some(socket) = conn.socket() else { return };
-            tokio::select! {
-                ready = socket.ready(Interest::READABLE) => {
-                    if ready.is_err() {
-                        return;
-                    }
-                    let over = BUFFER.with_borrow_mut(|buffer| match socket.try_read(buffer) {
-                        Ok(0) => true,
-                        Ok(count) => {
-                            let mut input = buffer.get_mut(..count).unwrap_or_default();
-                            while let Ok(Some(_)) = self.decoder.next(&mut input) {}
-                            false
-                        }
-                        Err(error) => error.kind() != io::ErrorKind::WouldBlock,
-                    });
-                    if over {
-                        return;
-                    }
-                }
-                () = conn.woken() => {}
-            }
-        }
-    }
 }
 
 async fn next(
@@ -366,45 +311,5 @@ async fn next(
     match open {
         Some(open) => open.next().await,
         None => None,
-    }
-}
-
-/// Turns bytes into what they mean.
-fn understand(
-    decoder: &mut Decoder,
-    conn: &Conn,
-    gateway: &Gateway,
-    bytes: &mut [u8],
-) -> Vec<Heard> {
-    let mut heard = Vec::new();
-    let mut input = bytes;
-    loop {
-        match decoder.next(&mut input) {
-            Ok(None) => return heard,
-            Ok(Some(Message::Text(text))) => {
-                let mut requests = Vec::new();
-                conn.dialect.decode(text, &gateway.limits, &mut requests);
-                heard.push(Heard::Requests(requests));
-            }
-            Ok(Some(Message::Binary(_))) => {
-                heard.push(Heard::Broken(Close::BINARY));
-                return heard;
-            }
-            Ok(Some(Message::Pong(_))) => {}
-            Ok(Some(message @ Message::Ping(_))) => {
-                heard.extend(message.answer().map(Heard::Answer));
-            }
-            Ok(Some(message @ Message::Close(_))) => {
-                heard.push(Heard::Close(message.answer()));
-                return heard;
-            }
-            Err(error) => {
-                heard.push(Heard::Broken(Close {
-                    code: error.close_code(),
-                    reason: error.to_string().into(),
-                }));
-                return heard;
-            }
-        }
     }
 }

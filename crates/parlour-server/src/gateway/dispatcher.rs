@@ -85,7 +85,7 @@ impl Dispatcher {
                 let (envelopes, at) = match batch {
                     Some(Batch::Committed { envelopes, at }) => (envelopes, at),
                     Some(Batch::Mark(mark)) => {
-                        drop(mark.send(()));
+                        let _nobody_waits_any_more = mark.send(());
                         continue;
                     }
                     None => break,

@@ -1,7 +1,7 @@
 //! Sockets: from the accepted connection to the hub that fans events out.
 //!
 //! - [`listener`] accepts and serves HTTP with deadlines; [`upgrade`] turns a request into a socket.
-//! - [`connection`] reads one socket; [`session`] carries out what it asks; [`resume`] gives what was missed.
+//! - [`connection`] reads one socket, [`heard`] says what the bytes meant, [`farewell`] ends it well; [`session`] carries out what it asks; [`resume`] gives what was missed.
 //! - [`conn`] is what the rest of the process sees of a connection: its bounded queue and its deadlines.
 //! - [`dispatcher`] takes what the store has committed, in order, to the [`hub`], which knows who listens.
 //! - [`stream`] serves the same events as server-sent events and by polling.
@@ -13,6 +13,8 @@ pub(crate) mod conn;
 mod connection;
 mod cursor;
 pub(crate) mod dispatcher;
+mod farewell;
+mod heard;
 pub(crate) mod hub;
 pub(crate) mod listener;
 mod preauth;

@@ -127,7 +127,7 @@ async fn missed(
             events.append(&mut receipts);
         }
         conn.send_ahead(Conn::frame(|out| {
-            native::replay(conversation, after, covered, &events, out)
+            native::replay(conversation, after, covered, &events, out);
         }));
         conn.writable().await;
         after = covered;

@@ -41,7 +41,7 @@ pub(crate) struct SendQueue {
     /// Bytes of the first frame that are written already.
     written: usize,
     /// Live events that wait until a resume has sent what came before them.
-    held: Option<Box<VecDeque<Item>>>,
+    held: Option<VecDeque<Item>>,
 }
 
 impl SendQueue {
@@ -56,7 +56,7 @@ impl SendQueue {
     /// Adds a live event or an answer.
     pub(crate) fn push(&mut self, item: Item, limits: &Limits) -> Pushed {
         let ephemeral = item.durability == Durability::Ephemeral;
-        let held = self.held.as_ref().map_or(0, |held| held.len());
+        let held = self.held.as_ref().map_or(0, VecDeque::len);
         let fits = |bytes: usize, frames: usize, part: usize| {
             (bytes + item.frame.len()) * part <= limits.queue_bytes
                 && (frames + 1) * part <= limits.queue_frames
@@ -96,7 +96,7 @@ impl SendQueue {
 
     /// Lets what was held back follow, but for what `covered` says has been sent already.
     pub(crate) fn release(&mut self, covered: impl Fn(ConversationId, Seq) -> bool) {
-        for item in self.held.take().map(|held| *held).unwrap_or_default() {
+        for item in self.held.take().unwrap_or_default() {
             if item.mark.is_some_and(|(conversation, seq)| covered(conversation, seq)) {
                 self.bytes -= item.frame.len();
             } else {

@@ -103,7 +103,7 @@ impl State {
             _ => {}
         }
         if let Some(conversation) = envelope.conversation {
-            self.to_listeners(conversation, envelope, dirty, metrics);
+            self.fan_out_in(conversation, envelope, dirty, metrics);
             self.note(conversation, &envelope.event);
         }
         match (&envelope.event, envelope.conversation, envelope.seq) {
@@ -119,7 +119,7 @@ impl State {
         }
     }
 
-    fn to_listeners(
+    fn fan_out_in(
         &mut self,
         conversation: ConversationId,
         envelope: &Envelope,

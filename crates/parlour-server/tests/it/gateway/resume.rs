@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Client, Server, direct, group, is, say};
 
-fn resume(client: &mut Client, positions: Value) -> Value {
+fn resume(client: &mut Client, positions: &Value) -> Value {
     client.ask(json!({ "type": "resume", "positions": positions }))["ok"].clone()
 }
 
@@ -29,7 +29,7 @@ fn g6_changes_made_while_away_come_in_their_present_state() {
 
     // Somebody who has nothing gets each message once, as it is now.
     let (mut bob, _) = Client::connect(server.address(), &server.token("2"));
-    let resumed = resume(&mut bob, json!([place(&server, conversation, 0)]));
+    let resumed = resume(&mut bob, &json!([place(&server, conversation, 0)]));
     let replay = bob.wait(is("replay"));
     assert_eq!((&replay["after"], &replay["up_to"]), (&json!(0), &json!(6)));
     let events = replay["events"].as_array().unwrap();
@@ -41,7 +41,7 @@ fn g6_changes_made_while_away_come_in_their_present_state() {
 
     // Somebody who had the first three gets what changed about them.
     let (mut bob, _) = Client::connect(server.address(), &server.token("2"));
-    resume(&mut bob, json!([place(&server, conversation, 3)]));
+    resume(&mut bob, &json!([place(&server, conversation, 3)]));
     let replay = bob.wait(is("replay"));
     let told: Vec<_> =
         replay["events"].as_array().unwrap().iter().map(|e| e["type"].clone()).collect();
@@ -58,7 +58,7 @@ fn g7_what_cannot_be_replayed_is_said() {
     }
     let check = |position: Value, reason: &str| {
         let (mut bob, _) = Client::connect(server.address(), &server.token("2"));
-        let resumed = resume(&mut bob, json!([position]));
+        let resumed = resume(&mut bob, &json!([position]));
         assert_eq!(
             resumed["resync"],
             json!([{ "conversation_id": conversation, "reason": reason }])
@@ -73,7 +73,7 @@ fn g7_what_cannot_be_replayed_is_said() {
 
     let (mut bob, _) = Client::connect(server.address(), &server.token("2"));
     let resumed =
-        resume(&mut bob, json!([place(&server, conversation, 3), place(&server, 4_711, 1)]));
+        resume(&mut bob, &json!([place(&server, conversation, 3), place(&server, 4_711, 1)]));
     assert_eq!((&resumed["gone"], &resumed["resync"]), (&json!([4_711]), &json!([])));
     assert_eq!(bob.wait(is("replay"))["up_to"], 8);
 }
@@ -89,7 +89,7 @@ fn g10_a_removed_participant_resumes_nothing() {
     );
     say(&mut alice, conversation, "secret-marker-2");
     let (mut carol, _) = Client::connect(server.address(), &server.token("3"));
-    let resumed = resume(&mut carol, json!([place(&server, conversation, 1)]));
+    let resumed = resume(&mut carol, &json!([place(&server, conversation, 1)]));
     assert_eq!(resumed["gone"], json!([conversation]));
     assert_eq!(resumed["conversations"], json!([]));
     assert!(carol.settle().iter().all(|frame| !frame.to_string().contains("secret-marker")));
@@ -143,7 +143,7 @@ fn receipts_that_moved_while_away_come_with_the_replay() {
     say(&mut alice, conversation, "read me");
     bob.ask(json!({ "type": "read", "conversation_id": conversation, "seq": 1 }));
     let (mut back, _) = Client::connect(server.address(), &server.token("1"));
-    resume(&mut back, json!([place(&server, conversation, 1)]));
+    resume(&mut back, &json!([place(&server, conversation, 1)]));
     let replay = back.wait(is("replay"));
     let receipts: Vec<_> =
         replay["events"].as_array().unwrap().iter().filter(|e| e["type"] == "receipt").collect();

@@ -85,7 +85,6 @@ impl Server {
     /// Begins the end, in the background.
     pub(super) fn stop(&self) {
         if let Some(app) = self.app.lock().unwrap().take() {
-            #[expect(clippy::disallowed_methods, reason = "a test's own runtime")]
             drop(self.runtime.spawn(app.shut_down()));
         }
     }
