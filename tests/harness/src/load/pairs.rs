@@ -200,6 +200,7 @@ async fn send(reader: &mut Reader, writer: &mut Writer, plan: &Plan) -> Result<S
     let mut sent =
         Sent { next: plan.first, refused: 0, last_answer: 0, latencies: Latencies::default() };
     let mut open: VecDeque<(u64, u64)> = VecDeque::new();
+    let mut last = 0;
     let begun = Instant::now();
     let (window, interval) = match plan.pace {
         Pace::Closed(window) => (window, Duration::ZERO),
@@ -232,10 +233,15 @@ async fn send(reader: &mut Reader, writer: &mut Writer, plan: &Plan) -> Result<S
                 Frame::Ping(payload) => writer.pong(&payload).await?,
                 Frame::Text(text) if text.starts_with(br#"{"type":"reply""#) => {
                     let now = plan.watch.micros();
-                    let id = number_after(&text, b"\"id\":");
-                    let (expected, at) = open.pop_front().context("an answer that answers nothing")?;
-                    ensure!(id == Some(expected), "the answer to {id:?} came in place of {expected}");
+                    let id = number_after(&text, b"\"id\":").context("an answer without number")?;
+                    // Refusals overtake: what is too much is told at once.
+                    let place = open.iter().position(|(asked, _)| *asked == id);
+                    let (_, at) = place
+                        .and_then(|place| open.remove(place))
+                        .with_context(|| format!("the answer to {id} answers nothing"))?;
                     if find(&text, b"\"ok\"").is_some() {
+                        ensure!(id > last, "the answer to {id} came after that to {last}");
+                        last = id;
                         sent.latencies.add(at, now);
                         sent.last_answer = now;
                     } else {
