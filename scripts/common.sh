@@ -64,7 +64,7 @@ install_packages() {
 # Prints the path of a Chromium, after installing one when there is none.
 find_chromium() {
   local name
-  for name in "${CHROMIUM:-chromium}" chromium chromium-browser google-chrome; do
+  for name in "${CHROMIUM_BIN:-chromium}" chromium chromium-browser google-chrome; do
     if command -v "$name"; then
       return
     fi

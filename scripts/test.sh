@@ -90,7 +90,7 @@ stage "typescript unused code" "" js knip
 stage "typescript tests" '^ *Tests ' js test
 
 if chromium=$(find_chromium); then
-  export CHROMIUM=$chromium
+  export CHROMIUM_BIN=$chromium
   stage "browser tests" '^ *[0-9]+ (passed|failed)' js e2e -w inbox
 else
   skip "browser tests: there is no Chromium and it could not be installed (apt-get install chromium)"
