@@ -6,7 +6,7 @@ use std::{
 };
 
 use parlour_core::{
-    Code, Error, Result,
+    Code, ConversationId, Error, Result,
     command::{Command, Reply},
     event::Origin,
     model::{User, UserState},
@@ -90,8 +90,15 @@ pub(super) fn execute(
     match command {
         Command::Ping => Executed::Now(Ok(Reply::Pong(gateway.clock.now()))),
         Command::Typing { conversation, active } => {
-            let told = gateway.hub.typing(&conn.user, conn.authority, conversation, active);
-            Executed::Now(told.map(|()| Reply::Done))
+            match gateway.hub.typing(&conn.user, conn.authority, conversation, active) {
+                Err(error) if error.code == Code::NotFound => {
+                    let (gateway, conn) = (gateway.clone(), conn.clone());
+                    Executed::Later(Box::pin(async move {
+                        Some(type_in_new(&gateway, &conn, conversation, active).await)
+                    }))
+                }
+                told => Executed::Now(told.map(|()| Reply::Done)),
+            }
         }
         Command::SetAway { away } => {
             gateway.hub.set_away(conn, away);
@@ -134,6 +141,24 @@ pub(super) fn execute(
                 Some(outcome)
             }))
         }
+    }
+}
+
+/// Somebody types in a conversation that the hub does not know of him: none of his, or one that is so new that the hub
+/// is about to learn of it.
+async fn type_in_new(
+    gateway: &Gateway,
+    conn: &Conn,
+    conversation: ConversationId,
+    active: bool,
+) -> Result<Reply> {
+    let membership = gateway.chat.store().membership(conn.user.clone(), conversation).await?;
+    membership.ok_or_else(Error::not_found)?;
+    gateway.inbox.settled().await;
+    match gateway.hub.typing(&conn.user, conn.authority, conversation, active) {
+        // He has not resumed: nobody sees him, so nobody sees him type.
+        Err(error) if error.code == Code::NotFound => Ok(Reply::Done),
+        told => told.map(|()| Reply::Done),
     }
 }
 

@@ -36,6 +36,11 @@ impl Hub {
         dirty: &mut Vec<Arc<Conn>>,
     ) -> Result<(), Hole> {
         let mut state = self.state.lock();
+        if let (Event::Receipt { .. }, Some(at)) = (&envelope.event, envelope.conversation) {
+            let now = self.clock.monotonic();
+            state.receipt(at, envelope, now, dirty, &self.metrics);
+            return Ok(());
+        }
         let outcome = state.deliver(envelope, dirty, &self.metrics);
         if outcome.is_ok() {
             self.metrics.events.inc();

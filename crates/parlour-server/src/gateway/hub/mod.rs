@@ -6,6 +6,7 @@
 
 mod deliver;
 mod presence;
+mod receipts;
 mod subscribe;
 mod typing;
 
@@ -30,7 +31,7 @@ use parlour_core::{
 };
 use slab::Slab;
 
-use self::typing::Typing;
+use self::{receipts::Told, typing::Typing};
 use super::{close::Close, conn::Conn};
 use crate::metrics::{Metrics, Transport};
 
@@ -52,6 +53,7 @@ struct State {
     slots: Slab<Slot>,
     topics: HashMap<ConversationId, Topic>,
     typing: HashMap<(ConversationId, usize), Typing>,
+    receipts: HashMap<ConversationId, Told>,
     last_seen: HashMap<UserId, Millis>,
     /// Stamps slots that a fan-out to people has reached already.
     round: u64,

@@ -82,3 +82,23 @@ fn presence_at_resume_names_who_is_there_and_only_those_one_shares_something_wit
     assert_eq!(there, ["1", "2"]);
     assert_eq!(bob.wait(is("presence"))["user_id"], "3");
 }
+
+#[test]
+fn i4_a_flood_of_marks_is_told_together() {
+    let server = Server::start();
+    let (mut alice, mut bob) = (server.live("1"), server.live("2"));
+    let conversation = direct(&mut alice, "2");
+    for n in 0..100 {
+        say(&mut alice, conversation, &n.to_string());
+    }
+    let began = Instant::now();
+    for seq in 1..=100 {
+        let read = json!({ "type": "read", "conversation_id": conversation, "seq": seq });
+        assert_eq!(bob.ask(read)["ok"]["read_seq"], seq);
+    }
+    let mut told = 1;
+    while alice.wait(is("receipt"))["read_seq"] != 100 {
+        told += 1;
+    }
+    assert!(told <= 2 + began.elapsed().as_millis() / 500, "{told} in {:?}", began.elapsed());
+}

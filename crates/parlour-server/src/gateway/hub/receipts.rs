@@ -1,0 +1,100 @@
+//! Receipts, at most two a second of one person in one conversation: what he reads in between is told together.
+//!
+//! Clients keep the version of the receipts that they have, so receipts of a conversation must go out in the order of
+//! their versions: one that waits goes out before another person's.
+
+use std::{sync::Arc, time::Duration};
+
+use parlour_core::{
+    ConversationId, UserId,
+    event::{Envelope, Event},
+};
+
+use super::{Hub, State, flush};
+use crate::{gateway::conn::Conn, metrics::Metrics};
+
+/// Shortest time between two receipts of the same person in the same conversation.
+const SPACING: Duration = Duration::from_millis(500);
+
+/// The last receipt of a conversation.
+pub(super) struct Told {
+    user: UserId,
+    at: Duration,
+    waiting: Option<Envelope>,
+}
+
+impl Told {
+    fn is_due(&self, now: Duration) -> bool {
+        now.saturating_sub(self.at) >= SPACING
+    }
+}
+
+impl Hub {
+    /// Tells the receipts that have waited long enough.
+    pub(crate) fn sweep_receipts(&self) {
+        let now = self.clock.monotonic();
+        let mut dirty = Vec::new();
+        let mut state = self.state.lock();
+        if state.receipts.is_empty() {
+            return;
+        }
+        let mut due = Vec::new();
+        state.receipts.retain(|_, told| {
+            let over = told.is_due(now);
+            if over && let Some(envelope) = told.waiting.take() {
+                told.at = now;
+                due.push(envelope);
+                return true;
+            }
+            !over
+        });
+        for envelope in &due {
+            state.fan_out(envelope, &mut dirty, &self.metrics);
+        }
+        drop(state);
+        flush(&mut dirty);
+    }
+}
+
+impl State {
+    /// Delivers a receipt, or lets it wait and grow.
+    pub(super) fn receipt(
+        &mut self,
+        conversation: ConversationId,
+        envelope: &Envelope,
+        now: Duration,
+        dirty: &mut Vec<Arc<Conn>>,
+        metrics: &Metrics,
+    ) {
+        let Event::Receipt { user, .. } = &envelope.event else { return };
+        let earlier = self.receipts.get_mut(&conversation);
+        let waiting = match earlier {
+            Some(told) if told.user == *user && !told.is_due(now) => {
+                told.waiting = Some(joined(told.waiting.take(), envelope));
+                return;
+            }
+            Some(told) if told.user == *user => Some(joined(told.waiting.take(), envelope)),
+            Some(told) => told.waiting.take(),
+            None => None,
+        };
+        let same = matches!(waiting.as_ref().map(|w| &w.event), Some(Event::Receipt { user: of, .. }) if of == user);
+        if let Some(waiting) = &waiting {
+            self.fan_out(waiting, dirty, metrics);
+        }
+        if !same {
+            self.fan_out(envelope, dirty, metrics);
+        }
+        self.receipts.insert(conversation, Told { user: user.clone(), at: now, waiting: None });
+    }
+}
+
+/// One receipt for two of the same person, one after the other.
+fn joined(first: Option<Envelope>, second: &Envelope) -> Envelope {
+    let mut both = second.clone();
+    if let (Some(Event::Receipt { from: begin, .. }), Event::Receipt { from, .. }) =
+        (first.map(|first| first.event), &mut both.event)
+    {
+        *from = begin;
+    }
+    both
+}
