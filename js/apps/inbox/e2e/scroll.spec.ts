@@ -99,3 +99,27 @@ test("the divider stands before what is unread", async ({ alice, bob }) => {
   const divider = order.indexOf("New messages");
   expect(order.slice(divider + 1).every((text) => text.includes("divided"))).toBe(true);
 });
+
+test("a quote leads to a message that is far above, and the pill leads back", async ({ alice, bob }) => {
+  await alice.open(1);
+  await alice.say("far away original");
+  const original = Number(await alice.bubble("far away original").getAttribute("data-message"));
+  await fill(bob, 230);
+  await bob.page.evaluate(async (id) => {
+    await fetch("/api/v1/conversations/1/messages", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ content: "late answer", reply_to: id }),
+    });
+  }, original);
+  await expect(alice.bubble("late answer")).toBeInViewport();
+  await alice.page.reload();
+  await expect(alice.bubble("late answer")).toBeInViewport();
+  await expect(alice.bubble("far away original")).toHaveCount(0);
+  const quote = alice.bubble("late answer").getByRole("button", { name: /far away original/ });
+  await quote.click();
+  await expect(alice.bubble("far away original")).toBeInViewport();
+  await expect(alice.bubble("late answer")).toHaveCount(0);
+  await alice.page.getByRole("button", { name: "Jump to the newest message" }).click();
+  await expect(alice.bubble("late answer")).toBeInViewport();
+});

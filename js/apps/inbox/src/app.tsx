@@ -6,6 +6,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { loadPreferences, themeAttribute } from "./features/settings/model";
 import { SignIn } from "./features/sign-in/sign-in";
 import { t } from "./i18n";
+import { armSound } from "./platform/sound";
 import { InboxPage } from "./routes/inbox-page";
 import { navigate, parseRoute, type Route, usePath } from "./routes/router";
 import { useSession } from "./session/session";
@@ -19,6 +20,7 @@ export function App({ client }: { client: ParlourClient }): JSX.Element {
   const { status } = session;
 
   useEffect(() => applyTheme(), []);
+  useEffect(() => armSound(), []);
   useEffect(() => {
     if (status === "signed-out" && route.page !== "login") {
       wanted.current = route;

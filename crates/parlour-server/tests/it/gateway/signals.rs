@@ -26,9 +26,9 @@ fn i4_typing_is_told_at_most_once_a_second_and_the_last_state_gets_through() {
     let conversation = direct(&mut alice, "2");
     let began = Instant::now();
     for n in 0..60 {
-        alice.ask(
-            json!({ "type": "typing", "conversation_id": conversation, "active": n % 2 == 0 }),
-        );
+        let typing =
+            json!({ "type": "typing", "conversation_id": conversation, "active": n % 2 == 0 });
+        assert_eq!(alice.ask(typing)["ok"], json!({}));
     }
     alice.ask(json!({ "type": "typing", "conversation_id": conversation, "active": false }));
     let mut told = 1;

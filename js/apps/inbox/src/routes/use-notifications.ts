@@ -2,11 +2,10 @@
 import { useClient } from "@parlour/react";
 import { useEffect } from "preact/hooks";
 import { isLooking } from "../platform/page";
-import { armSound, playTone } from "../platform/sound";
+import { playTone } from "../platform/sound";
 
 export function useNotifications(me: string, open: number | null, sound: boolean): void {
   const client = useClient();
-  useEffect(() => armSound(), []);
   useEffect(() => {
     if (!sound) return undefined;
     return client.on("message.created", (event) => {
