@@ -1,7 +1,7 @@
 // The pictures of the documentation, taken from the running program: `npm run screenshots -w inbox`.
 import { resolve } from "node:path";
 import type { Person } from "./support/person";
-import { test } from "./support/test";
+import { expect, test } from "./support/test";
 
 const FOLDER = resolve(import.meta.dirname, "../../../../docs/images");
 const WIDE = { width: 1280, height: 800 };
@@ -45,12 +45,17 @@ test("the documentation's pictures", async ({ someone }) => {
   await talk(alice, bob);
   await bob.page.bringToFront();
   await alice.page.bringToFront();
-  await bob.composer.pressSequentially("Then we");
-  await alice.page.getByText("is typing").first().waitFor();
-  await shoot(alice, "inbox-light");
-  await alice.page.emulateMedia({ colorScheme: "dark" });
-  await shoot(alice, "inbox-dark");
-  await bob.composer.fill("");
+  for (const [scheme, name] of [
+    ["light", "inbox-light"],
+    ["dark", "inbox-dark"],
+  ] as const) {
+    await alice.page.emulateMedia({ colorScheme: scheme });
+    await bob.composer.pressSequentially("Then we ");
+    await alice.page.getByText("is typing").first().waitFor();
+    await shoot(alice, name);
+    await bob.composer.fill("");
+    await expect(alice.status).toHaveText("Online");
+  }
 
   const phone = await someone("alice", PHONE);
   await phone.signIn();

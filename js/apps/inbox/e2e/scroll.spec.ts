@@ -113,6 +113,9 @@ test("a quote leads to a message that is far above, and the pill leads back", as
     });
   }, original);
   await expect(alice.bubble("late answer")).toBeInViewport();
+  // All of it is read: the reload begins at the bottom.
+  await bob.open(1);
+  await expect(bob.tick("late answer")).toHaveAttribute("data-state", "read");
   await alice.page.reload();
   await expect(alice.bubble("late answer")).toBeInViewport();
   await expect(alice.bubble("far away original")).toHaveCount(0);
@@ -122,4 +125,19 @@ test("a quote leads to a message that is far above, and the pill leads back", as
   await expect(alice.bubble("late answer")).toHaveCount(0);
   await alice.page.getByRole("button", { name: "Jump to the newest message" }).click();
   await expect(alice.bubble("late answer")).toBeInViewport();
+});
+
+test("a conversation with more unread than a page opens where reading stopped", async ({ alice, bob }) => {
+  await alice.open(1);
+  await alice.page.goBack();
+  await expect(alice.row(1)).not.toContainText("unread");
+  await fill(bob, 130);
+  await expect(alice.row(1)).toContainText("130 unread messages");
+  await alice.open(1);
+  await expect(alice.bubble("line 0")).toBeInViewport();
+  await expect(alice.thread.getByText("New messages")).toBeInViewport();
+  await expect(alice.row(1)).toContainText(/1[0-2]\d unread messages/);
+  await alice.page.getByRole("button", { name: /Jump to the newest|new messages/ }).click();
+  await expect(alice.bubble("line 129")).toBeInViewport();
+  await expect(alice.row(1)).not.toContainText("unread");
 });

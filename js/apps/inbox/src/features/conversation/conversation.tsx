@@ -18,6 +18,7 @@ import { buildRows, lastEditable, type MessageEntry } from "./model";
 import { TimelineView } from "./timeline-view";
 import { useQuotes } from "./use-quotes";
 import { useReading } from "./use-reading";
+import { useWindow } from "./use-window";
 
 /** What the composer is given; another feature draws it. */
 export interface ComposerPort {
@@ -45,7 +46,9 @@ export function Conversation(props: ConversationProps): JSX.Element {
   const { id, me } = props;
   const client = useClient();
   const conversation = useConversation(id);
-  const { items, status, error, hasOlder, hasNewer, loadingOlder, conversation: handle } = useTimeline(id);
+  const timeline = useTimeline(id);
+  const { status, error, hasOlder, hasNewer, loadingOlder, conversation: handle } = timeline;
+  const items = useWindow(handle, conversation, timeline);
   const typing = useTyping(id);
   const presence = useStore(client.presence);
   const connection = useConnection().status;
@@ -120,7 +123,9 @@ export function Conversation(props: ConversationProps): JSX.Element {
         timeline={
           <TimelineView
             rows={rows}
-            status={status === "idle" ? "loading" : status}
+            status={
+              status === "idle" || (items.length === 0 && timeline.items.length > 0) ? "loading" : status
+            }
             group={conversation?.kind === "group"}
             hasOlder={hasOlder}
             loadingOlder={loadingOlder}

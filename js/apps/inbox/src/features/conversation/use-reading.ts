@@ -50,7 +50,7 @@ export function useReading(
   const onSeen = useCallback(
     (seq: number, atEnd: boolean) => {
       sight.current = { seq, atEnd };
-      if (atEnd && !hasNewer) setEndSeq(last);
+      if (atEnd && !hasNewer) setEndSeq((before) => Math.max(before ?? 0, last));
       if (!looking || last === 0) return;
       const upTo = atEnd && !hasNewer ? last : seq;
       if (upTo > readSeq) handle.markRead(upTo);
@@ -76,7 +76,7 @@ export function useReading(
 
   return {
     unreadAfter,
-    newCount: opened.current === null ? 0 : countNew(entries, endSeq ?? opened.current.end),
+    newCount: opened.current === null ? 0 : countNew(entries, Math.max(endSeq ?? 0, opened.current.end)),
     announcement,
     onSeen,
     onAnswered: useCallback(() => setMovedTo(null), []),
