@@ -7,7 +7,7 @@ const chromium = process.env.CHROMIUM_BIN ?? "/usr/bin/chromium";
 export default defineConfig({
   testDir: "e2e",
   outputDir: "test-results",
-  timeout: 60_000,
+  timeout: 120_000,
   expect: { timeout: 15_000 },
   fullyParallel: true,
   workers: process.env.CI ? 1 : 2,

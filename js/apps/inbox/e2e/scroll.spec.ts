@@ -104,7 +104,7 @@ test("a quote leads to a message that is far above, and the pill leads back", as
   await alice.open(1);
   await alice.say("far away original");
   const original = Number(await alice.bubble("far away original").getAttribute("data-message"));
-  await fill(bob, 230);
+  await fill(bob, 120);
   await bob.page.evaluate(async (id) => {
     await fetch("/api/v1/conversations/1/messages", {
       method: "POST",
