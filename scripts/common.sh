@@ -32,7 +32,7 @@ need_node() {
 npm_packages() {
   if [ ! -f js/node_modules/.package-lock.json ] || [ js/package-lock.json -nt js/node_modules/.parlour-installed ]; then
     say "Installing npm packages"
-    npm --prefix js ci --no-audit --no-fund || return 1
+    npm --prefix js ci --no-audit --no-fund || npm --prefix js install --no-save --no-audit --no-fund || return 1
     touch js/node_modules/.parlour-installed
   fi
 }
