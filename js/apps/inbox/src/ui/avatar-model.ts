@@ -25,7 +25,9 @@ export function hueOf(seed: string): number {
     hash ^= seed.charCodeAt(i);
     hash = Math.imul(hash, 0x01000193);
   }
-  return ((hash ^ (hash >>> 15)) >>> 0) % HUES;
+  // Short names differ in few bits: mix them, and take the hue from the middle.
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return (hash >>> 4) % HUES;
 }
 
 function firstLetter(word: string): string {
