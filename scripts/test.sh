@@ -9,7 +9,7 @@ source "$(dirname "$0")/common.sh"
 need_rust
 need_node
 
-export NO_COLOR=1 CARGO_TERM_COLOR=never
+export NO_COLOR=1 CARGO_TERM_COLOR=never RUST_BACKTRACE=0
 logs=$(target_dir)/test-logs
 mkdir -p "$logs"
 passed=0
@@ -54,51 +54,57 @@ skip() {
 
 js() { npm --prefix js run "$@"; }
 
-stage "npm packages" "" npm_packages
-stage "inbox build" "" build_inbox
+# A function is read whole before it runs: the script may be edited meanwhile.
+everything() {
+  stage "npm packages" "" npm_packages
+  stage "inbox build" "" build_inbox
 
-stage "rust format" "" cargo fmt --all --check
-stage "rust lints" "" cargo clippy --workspace --all-targets --locked -- -D warnings
-if cargo deny --version >/dev/null 2>&1; then
-  stage "rust dependencies" "" cargo deny --offline check --hide-inclusion-graph licenses bans sources
-  if timeout 90 cargo deny fetch db >/dev/null 2>&1; then
-    stage "rust advisories" "" cargo deny --offline check advisories
+  stage "rust format" "" cargo fmt --all --check
+  stage "rust lints" "" cargo clippy --workspace --all-targets --locked -- -D warnings
+  if cargo deny --version >/dev/null 2>&1; then
+    stage "rust dependencies" "" cargo deny --offline check --hide-inclusion-graph licenses bans sources
+    if timeout 90 cargo deny fetch db >/dev/null 2>&1; then
+      stage "rust advisories" "" cargo deny --offline check advisories
+    else
+      skip "advisories about Rust dependencies: their database cannot be fetched here"
+    fi
   else
-    skip "advisories about Rust dependencies: their database cannot be fetched here"
+    skip "licences and advisories of Rust dependencies: cargo-deny is not installed (cargo install cargo-deny)"
   fi
-else
-  skip "licences and advisories of Rust dependencies: cargo-deny is not installed (cargo install cargo-deny)"
-fi
 
-if stage "server build" "" cargo build --locked -p parlour-server -p parlour-harness --bins; then
-  export PARLOUR_BIN
-  case $(target_dir) in
-    /*) PARLOUR_BIN=$(target_dir)/debug/parlour ;;
-    *) PARLOUR_BIN=$PWD/$(target_dir)/debug/parlour ;;
-  esac
-fi
-if cargo nextest --version >/dev/null 2>&1; then
-  stage "rust tests" '^ *Summary ' cargo nextest run --workspace --locked --no-fail-fast
-else
-  stage "rust tests" '^test result: ' cargo test --workspace --all-targets --locked --no-fail-fast
-fi
-stage "rust examples in documentation" '^test result: ' cargo test --workspace --doc --locked --no-fail-fast
+  if stage "server build" "" cargo build --locked -p parlour-server -p parlour-harness --bins; then
+    export PARLOUR_BIN
+    case $(target_dir) in
+      /*) PARLOUR_BIN=$(target_dir)/debug/parlour ;;
+      *) PARLOUR_BIN=$PWD/$(target_dir)/debug/parlour ;;
+    esac
+  fi
+  if cargo nextest --version >/dev/null 2>&1; then
+    stage "rust tests" '^ *Summary ' cargo nextest run --workspace --locked --no-fail-fast
+  else
+    stage "rust tests" '^test result: ' cargo test --workspace --all-targets --locked --no-fail-fast
+  fi
+  stage "rust examples in documentation" '^test result: ' cargo test --workspace --doc --locked --no-fail-fast
 
-stage "typescript format, lints and types" "" js check
-stage "typescript unused code" "" js knip
-stage "typescript tests" '^ *Tests ' js test
+  stage "typescript format, lints and types" "" js check
+  stage "typescript unused code" "" js knip
+  stage "typescript tests" '^ *Tests ' js test
 
-if chromium=$(find_chromium); then
-  export CHROMIUM_BIN=$chromium
-  stage "browser tests" '^ *[0-9]+ (passed|failed)' js e2e -w inbox
-else
-  skip "browser tests: there is no Chromium and it could not be installed (apt-get install chromium)"
-  if [ -n "${CI:-}" ]; then failed=$((failed + 1)); fi
-fi
+  if chromium=$(find_chromium); then
+    export CHROMIUM_BIN=$chromium
+    stage "browser tests" '^ *[0-9]+ (passed|failed)' js e2e -w inbox
+  else
+    skip "browser tests: there is no Chromium and it could not be installed (apt-get install chromium)"
+    if [ -n "${CI:-}" ]; then failed=$((failed + 1)); fi
+  fi
 
-say "Summary"
-for name in "${skipped[@]:+${skipped[@]}}"; do echo "SKIPPED: $name"; done
-for name in "${broken[@]:+${broken[@]}}"; do echo "FAILED:  $name"; done
-echo "$((SECONDS / 60)) min $((SECONDS % 60)) s"
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+  say "Summary"
+  for name in "${skipped[@]:+${skipped[@]}}"; do echo "SKIPPED: $name"; done
+  for name in "${broken[@]:+${broken[@]}}"; do echo "FAILED:  $name"; done
+  echo "$((SECONDS / 60)) min $((SECONDS % 60)) s"
+  echo "$passed passed, $failed failed"
+  [ "$failed" -eq 0 ]
+}
+
+everything
+exit

@@ -326,8 +326,9 @@ impl Device {
         let record =
             What::Replay { device, conn, conversation, after, up_to, changes: changes.clone() };
         self.recorder.add(record);
+        // His own leaving and return in it begin nothing anew: what he may see of between is in it, too.
         for change in &changes {
-            self.take(conversation, change);
+            self.held.apply(conversation, change);
         }
         if let Some(position) = self.held.position(conversation) {
             position.seq = position.seq.max(up_to);
