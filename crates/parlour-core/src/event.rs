@@ -149,6 +149,24 @@ pub enum Durability {
 }
 
 impl Event {
+    /// The message that was sent, edited or deleted.
+    #[must_use]
+    pub const fn message(&self) -> Option<&Arc<Message>> {
+        match self {
+            Self::MessageCreated(message)
+            | Self::MessageEdited(message)
+            | Self::MessageDeleted(message) => Some(message),
+            Self::ConversationCreated { .. }
+            | Self::ParticipantJoined { .. }
+            | Self::ParticipantLeft { .. }
+            | Self::RoleChanged { .. }
+            | Self::ConversationChanged { .. }
+            | Self::Receipt { .. }
+            | Self::Typing { .. }
+            | Self::Presence { .. } => None,
+        }
+    }
+
     /// Whether a full queue may drop it.
     #[must_use]
     pub const fn durability(&self) -> Durability {

@@ -3,7 +3,7 @@
 //! [`Auth::identify`] is the one place that looks at credentials; REST and the gateway both call it.
 
 mod accounts;
-mod attempts;
+pub(crate) mod attempts;
 mod claims;
 mod identify;
 mod jwks;

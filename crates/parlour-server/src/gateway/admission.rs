@@ -1,7 +1,7 @@
 //! Who may open one more connection: limits by address, and of those who have not signed in.
 
 use std::{
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -12,6 +12,8 @@ use std::{
 use foldhash::HashMap;
 use parking_lot::Mutex;
 use parlour_core::limits::{Bucket, Limits};
+
+use crate::auth::attempts::network;
 
 /// Counts connections by address.
 pub(crate) struct Admission {
@@ -79,17 +81,6 @@ impl Admission {
     pub(crate) fn sweep(&self, now: Duration) {
         let connects = self.limits.connects;
         self.addresses.lock().retain(|_, a| a.live > 0 || !a.bucket.is_full(connects, now));
-    }
-}
-
-/// An IPv6 host commands a /64, so that counts as one address; IPv4 in IPv6 is IPv4.
-fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -151,21 +151,12 @@ fn ok(id: Option<u64>, ok: impl Serialize, out: &mut Vec<u8>) {
 
 /// Writes the answer to the command that caused the event; only events of messages answer.
 pub(super) fn own(envelope: &Envelope, command: u64, out: &mut Vec<u8>) {
-    match &envelope.event {
-        Event::MessageCreated(message)
-        | Event::MessageEdited(message)
-        | Event::MessageDeleted(message) => {
+    match envelope.event.message() {
+        Some(message) => {
             let id = (command != 0).then_some(command);
             ok(id, MessageReply { message: (&**message).into(), duplicate: false }, out);
         }
-        Event::ConversationCreated { .. }
-        | Event::ParticipantJoined { .. }
-        | Event::ParticipantLeft { .. }
-        | Event::RoleChanged { .. }
-        | Event::ConversationChanged { .. }
-        | Event::Receipt { .. }
-        | Event::Typing { .. }
-        | Event::Presence { .. } => event_frame(envelope, out),
+        None => event_frame(envelope, out),
     }
 }
 

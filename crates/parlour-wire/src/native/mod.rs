@@ -8,12 +8,7 @@ pub use encode::{
     Hello, Ready, event_frame, expiring, hello, ready, replay, restarting, resync_required,
 };
 
-use parlour_core::{
-    ConversationId, Error, Seq,
-    command::Reply,
-    event::{Envelope, Event},
-    limits::Limits,
-};
+use parlour_core::{ConversationId, Error, Seq, command::Reply, event::Envelope, limits::Limits};
 
 use crate::{Audience, Dialect, Request, Variant};
 
@@ -43,17 +38,7 @@ impl Dialect for Native {
 
     /// The connection that sent, edited or deleted gets its answer in the event's place; all others share a frame.
     fn variant(&self, envelope: &Envelope, audience: Audience) -> Variant {
-        let answers = match envelope.event {
-            Event::MessageCreated(_) | Event::MessageEdited(_) | Event::MessageDeleted(_) => true,
-            Event::ConversationCreated { .. }
-            | Event::ParticipantJoined { .. }
-            | Event::ParticipantLeft { .. }
-            | Event::RoleChanged { .. }
-            | Event::ConversationChanged { .. }
-            | Event::Receipt { .. }
-            | Event::Typing { .. }
-            | Event::Presence { .. } => false,
-        };
+        let answers = envelope.event.message().is_some();
         match audience {
             Audience::Origin(_) if answers => Variant::Reply,
             Audience::Origin(_) | Audience::Sender | Audience::Others => Variant::Shared(0),

@@ -190,19 +190,8 @@ impl<'a> Encoder<'a> {
 
     /// Typing is not shown to the typist, nor between two of whom one has blocked the other.
     fn is_hidden_from(&self, user: &UserId, hidden: &[UserId]) -> bool {
-        match &self.envelope.event {
-            Event::Typing { user: typist, .. } => typist.id == *user || hidden.contains(&typist.id),
-            Event::ConversationCreated { .. }
-            | Event::MessageCreated(_)
-            | Event::MessageEdited(_)
-            | Event::MessageDeleted(_)
-            | Event::ParticipantJoined { .. }
-            | Event::ParticipantLeft { .. }
-            | Event::RoleChanged { .. }
-            | Event::ConversationChanged { .. }
-            | Event::Receipt { .. }
-            | Event::Presence { .. } => false,
-        }
+        let Event::Typing { user: typist, .. } = &self.envelope.event else { return false };
+        typist.id == *user || hidden.contains(&typist.id)
     }
 
     /// Queues the frame for a connection; whether there was one and it was taken.
@@ -217,19 +206,7 @@ impl<'a> Encoder<'a> {
 
     /// The seq at which the message of the event was said: who was not there then does not see what becomes of it.
     fn said(&self) -> Option<Seq> {
-        match &self.envelope.event {
-            Event::MessageCreated(message)
-            | Event::MessageEdited(message)
-            | Event::MessageDeleted(message) => Some(message.seq),
-            Event::ConversationCreated { .. }
-            | Event::ParticipantJoined { .. }
-            | Event::ParticipantLeft { .. }
-            | Event::RoleChanged { .. }
-            | Event::ConversationChanged { .. }
-            | Event::Receipt { .. }
-            | Event::Typing { .. }
-            | Event::Presence { .. } => None,
-        }
+        self.envelope.event.message().map(|message| message.seq)
     }
 
     /// Queues the notice that a Change went by which this connection may not see.
