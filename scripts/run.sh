@@ -15,14 +15,5 @@ cargo build --profile demo --locked -p parlour-server
 export PARLOUR_LISTEN=${PARLOUR_LISTEN:-127.0.0.1:8000}
 export DATABASE_URL=${DATABASE_URL:-sqlite://data/parlour.db}
 mkdir -p data
-say "Parlour is at http://$PARLOUR_LISTEN"
-cat <<TEXT
-Sign in as two people, in two browsers (or one private window):
-
-  alice, password demo
-  bob,   password demo
-
-The data is in ./data. Ctrl-C ends it.
-
-TEXT
+say "Starting. The data is in ./data; Ctrl-C ends it."
 exec "$(target_dir)/demo/parlour" serve --demo
