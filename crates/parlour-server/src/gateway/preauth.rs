@@ -3,8 +3,8 @@
 use std::{io, time::Duration};
 
 use parlour_core::{
-    Code, Error,
-    command::{Command, Identity},
+    Code, Error, Result,
+    command::{Command, Identity, Reply},
 };
 use parlour_websocket::{Decoder, Frame, Message};
 use parlour_wire::{Dialect as _, Request, native::Native};
@@ -36,10 +36,13 @@ pub(super) async fn wait(gateway: &Gateway, mut socket: Upgraded) -> Option<Sign
     let first =
         timeout(gateway.limits.auth_timeout, first(gateway, &socket.stream, &mut decoder, early));
     let farewell = match first.await {
-        Ok(Ok(First::Auth { id, token, rest })) => match gateway.auth.verify_token(&token).await {
-            Ok(identity) => {
+        Ok(Ok(First::Auth { id, token, rest })) => match sign_in(gateway, &token).await {
+            Ok((identity, reply)) => {
+                let frame = Conn::frame(|out| Native.reply(id, &Ok(reply), out));
+                // A socket that fails here is found dead by its connection.
+                let _unheard = timeout(GOODBYE, say(&mut socket.stream, vec![frame])).await;
                 socket.early = rest;
-                return Some(answered(socket, identity, decoder, id).await);
+                return Some(SignedIn { identity, socket, decoder });
             }
             Err(error) => vec![refusal(id, error), close(&Close::NOT_AUTHENTICATED)],
         },
@@ -52,17 +55,13 @@ pub(super) async fn wait(gateway: &Gateway, mut socket: Upgraded) -> Option<Sign
     None
 }
 
-/// The reply to `auth` comes with the hello, from the connection itself; here only its number is kept.
-async fn answered(
-    mut socket: Upgraded,
-    identity: Identity,
-    decoder: Decoder,
-    id: Option<u64>,
-) -> SignedIn {
-    let frame = Conn::frame(|out| Native.reply(id, &Ok(parlour_core::command::Reply::Done), out));
-    // A socket that fails here is found dead by its connection.
-    let _unheard = timeout(GOODBYE, say(&mut socket.stream, vec![frame])).await;
-    SignedIn { identity, socket, decoder }
+/// Who the token is for, and what he is told; the hello follows from the connection itself.
+async fn sign_in(gateway: &Gateway, token: &str) -> Result<(Identity, Reply)> {
+    let identity = gateway.auth.verify_token(token).await?;
+    let user = gateway.chat.store().user(identity.actor.user.clone()).await?;
+    let user = user.ok_or_else(|| Error::new(Code::NotAuthenticated, "this user is not known"))?;
+    let reply = Reply::Authenticated { user: Box::new(user), expires_at: identity.expires_at };
+    Ok((identity, reply))
 }
 
 async fn first(

@@ -69,7 +69,8 @@ fn a_socket_may_sign_in_with_its_first_frame() {
     let server = Server::start();
     let (mut client, _) = Client::open(server.address(), "/api/v1/ws", &[]).unwrap();
     let reply = client.ask(json!({ "type": "auth", "token": server.token("1") }));
-    assert!(reply.get("ok").is_some(), "{reply}");
+    assert_eq!(reply["ok"]["user"]["id"], "1", "{reply}");
+    assert!(reply["ok"]["expires_at"].is_string(), "{reply}");
     assert_eq!(client.wait(is("hello"))["user"]["id"], "1");
     assert!(client.ask(json!({ "type": "resume", "positions": [] })).get("ok").is_some());
 }
