@@ -99,22 +99,24 @@ class Folding {
 
   #batch(events: readonly (ChangeEvent | ReceiptEvent)[], upTo: number | null): void {
     const base = this.conversation.last_seq;
+    let recount = false;
     for (const event of events) {
       const step =
         event.type === "receipt"
           ? applyReceipt(this.conversation, event, "1")
           : applyChange(this.conversation, event, "1", base);
       this.conversation = step.conversation;
-      if (step.recount) {
-        // What the engine does: ask the server.
-        this.conversation = { ...this.conversation, unread_count: this.#server.view("1").unread_count };
-      }
+      recount ||= step.recount;
       if ("message" in event) {
         this.timeline = upsert(this.timeline, event.message, event.message.seq > base);
       }
     }
     if (upTo !== null && upTo > this.conversation.last_seq) {
       this.conversation = { ...this.conversation, last_seq: upTo };
+    }
+    if (recount) {
+      // What the engine does: ask the server, once everything of the batch is folded.
+      this.conversation = { ...this.conversation, unread_count: this.#server.view("1").unread_count };
     }
   }
 }
