@@ -69,6 +69,11 @@ async fn the_list_is_paged_by_activity_and_searched() {
         alice.say(id, "hello").await;
         ids.push(id);
     }
+    // The list is in the order of milliseconds: let one go by.
+    let spoken = std::time::Instant::now();
+    while spoken.elapsed() < std::time::Duration::from_millis(2) {
+        tokio::task::yield_now().await;
+    }
     alice.say(ids[0], "again").await;
     let mut seen = Vec::new();
     let mut path = "/api/v1/conversations?limit=2".to_owned();

@@ -103,14 +103,17 @@ test("the divider stands before what is unread", async ({ alice, bob }) => {
 test("a quote leads to a message that is far above, and the pill leads back", async ({ alice, bob }) => {
   await alice.open(1);
   await alice.say("far away original");
+  // Only what is stored has an id.
+  await expect(alice.bubble("far away original")).toHaveAttribute("data-message", /^[1-9]/);
   const original = Number(await alice.bubble("far away original").getAttribute("data-message"));
   await fill(bob, 120);
   await bob.page.evaluate(async (id) => {
-    await fetch("/api/v1/conversations/1/messages", {
+    const answer = await fetch("/api/v1/conversations/1/messages", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ content: "late answer", reply_to: id }),
     });
+    if (!answer.ok) throw new Error(`send: ${answer.status}`);
   }, original);
   await expect(alice.bubble("late answer")).toBeInViewport();
   // All of it is read: the reload begins at the bottom.

@@ -93,6 +93,8 @@ fn a_newer_socket_of_the_same_device_takes_over() {
             .0
     };
     let mut old = open();
+    // It is taken in when it is greeted.
+    old.wait(is("hello"));
     let mut new = open();
     assert!(matches!(old.end(), End::Closed(4409, _)));
     new.wait(is("hello"));
