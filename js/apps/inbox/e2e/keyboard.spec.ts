@@ -49,6 +49,7 @@ test("a whole visit without a mouse", async ({ someone, bob }) => {
   await keyboard.press("Shift+Tab");
   await expect(page.locator("li[data-message]:focus")).toContainText("key answer");
   await keyboard.press("Enter");
+  await expect(page.getByRole("menuitem").first()).toBeFocused();
   await keyboard.press("End");
   await expect(page.getByRole("menuitem", { name: "Delete" })).toBeFocused();
   await keyboard.press("Enter");
