@@ -43,12 +43,6 @@ pub trait Dialect: Send + Sync + 'static {
 /// Every dialect of this build.
 pub const DIALECTS: &[&'static dyn Dialect] = &[&native::Native];
 
-/// The dialect of a name.
-#[must_use]
-pub fn dialect(name: &str) -> Option<&'static dyn Dialect> {
-    DIALECTS.iter().find(|dialect| dialect.name() == name).copied()
-}
-
 /// One thing that a client asks in a frame.
 #[derive(Debug)]
 pub struct Request {

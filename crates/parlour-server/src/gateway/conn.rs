@@ -13,7 +13,6 @@ use parking_lot::Mutex;
 use parlour_core::{
     ConversationId, Seq, UserId,
     command::{Actor, Authority, Identity},
-    event::Durability,
     limits::Limits,
     model::{Millis, SessionId},
 };
@@ -330,15 +329,6 @@ impl Conn {
             Ok::<(), std::convert::Infallible>(())
         });
         frame
-    }
-
-    /// Queues a Signal-free item; shorthand for events.
-    pub(crate) const fn item(
-        frame: Frame,
-        durability: Durability,
-        mark: Option<(ConversationId, Seq)>,
-    ) -> Item {
-        Item { frame, durability, mark }
     }
 }
 

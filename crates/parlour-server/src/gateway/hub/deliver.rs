@@ -216,7 +216,12 @@ impl<'a> Encoder<'a> {
         };
         let mut known = true;
         let frame = Conn::frame(|out| known = conn.dialect.skipped(at, seq, out));
-        known && put(conn, Conn::item(frame, Durability::Durable, Some((at, seq))), dirty)
+        known
+            && put(
+                conn,
+                Item { frame, durability: Durability::Durable, mark: Some((at, seq)) },
+                dirty,
+            )
     }
 
     /// Queues the answer for the connection that asked, if the event answers.
@@ -230,7 +235,7 @@ impl<'a> Encoder<'a> {
     fn queue(&mut self, conn: &Arc<Conn>, audience: Audience, dirty: &mut Vec<Arc<Conn>>) -> bool {
         let Some(frame) = self.frame(conn, audience) else { return false };
         let mark = self.envelope.conversation.zip(self.envelope.seq);
-        put(conn, Conn::item(frame, self.envelope.event.durability(), mark), dirty)
+        put(conn, Item { frame, durability: self.envelope.event.durability(), mark }, dirty)
     }
 
     fn frame(&mut self, conn: &Conn, audience: Audience) -> Option<Frame> {

@@ -67,22 +67,21 @@ impl State {
         metrics: &Metrics,
     ) {
         let Event::Receipt { user, .. } = &envelope.event else { return };
-        let earlier = self.receipts.get_mut(&conversation);
-        let waiting = match earlier {
-            Some(told) if told.user == *user && !told.is_due(now) => {
-                told.waiting = Some(joined(told.waiting.take(), envelope));
+        match self.receipts.remove(&conversation) {
+            Some(mut told) if told.user == *user && !told.is_due(now) => {
+                told.waiting = Some(joined(told.waiting, envelope));
+                self.receipts.insert(conversation, told);
                 return;
             }
-            Some(told) if told.user == *user => Some(joined(told.waiting.take(), envelope)),
-            Some(told) => told.waiting.take(),
-            None => None,
-        };
-        let same = matches!(waiting.as_ref().map(|w| &w.event), Some(Event::Receipt { user: of, .. }) if of == user);
-        if let Some(waiting) = &waiting {
-            self.fan_out(waiting, dirty, metrics);
-        }
-        if !same {
-            self.fan_out(envelope, dirty, metrics);
+            Some(told) if told.user == *user => {
+                self.fan_out(&joined(told.waiting, envelope), dirty, metrics);
+            }
+            earlier => {
+                if let Some(waiting) = earlier.and_then(|told| told.waiting) {
+                    self.fan_out(&waiting, dirty, metrics);
+                }
+                self.fan_out(envelope, dirty, metrics);
+            }
         }
         self.receipts.insert(conversation, Told { user: user.clone(), at: now, waiting: None });
     }
