@@ -143,6 +143,11 @@ pub struct SendMessage {
     pub reply_to: Option<MessageId>,
     /// Said by a user, or (with a server's authority only) by the system.
     pub kind: MessageKind,
+    /// Whom the client believes to write to: must be a participant besides the sender, else
+    /// [`crate::Code::NotFound`]. No part of what is said.
+    pub recipient: Option<UserId>,
+    /// Becomes the conversation's subject where it has none. No part of what is said.
+    pub subject: Option<Arc<str>>,
 }
 
 /// Make a conversation.

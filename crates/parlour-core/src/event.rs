@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    ids::{ConversationId, Epoch, Seq, UserId},
+    ids::{ConversationId, Epoch, MessageId, Seq, UserId},
     model::{
         Conversation, ConversationState, Message, Millis, Participant, Profile, Role, Watermark,
     },
@@ -97,6 +97,10 @@ pub enum Event {
         to: Watermark,
         /// The version of the conversation's watermarks after the move.
         version: u64,
+        /// The messages of others, still standing, that the read mark has newly covered, in the order of their
+        /// seqs; the newest [`Covered::MOST`] of them. Empty where only `delivered` moved, and where the receipt
+        /// was read from the store afterwards.
+        covered: Arc<[Covered]>,
     },
     /// Somebody writes or stopped (a Signal).
     Typing {
@@ -114,6 +118,20 @@ pub enum Event {
         /// When his last connection went; zero when never.
         last_seen: Millis,
     },
+}
+
+/// A message that somebody has just read, and who said it: for dialects whose receipts are lists of ids.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Covered {
+    /// Which.
+    pub message: MessageId,
+    /// Who said it.
+    pub sender: UserId,
+}
+
+impl Covered {
+    /// A receipt names so many at most.
+    pub const MOST: usize = 1_000;
 }
 
 /// Whether somebody is there.

@@ -198,6 +198,8 @@ async fn play(store: &dyn Store, index: usize, scene: &Scene, now: Millis) -> an
             metadata: None,
             reply_to: None,
             kind: MessageKind::Text,
+            recipient: None,
+            subject: None,
         };
         let sent = store.append_message(context(actor(*who)?, at), message).await?;
         ids.push(sent.message.id);

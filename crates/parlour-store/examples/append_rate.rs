@@ -85,6 +85,8 @@ async fn measure(folder: &Path, senders: usize, max_batch: usize, time: Duration
                     metadata: None,
                     reply_to: None,
                     kind: MessageKind::Text,
+                    recipient: None,
+                    subject: None,
                 };
                 store.append_message(context(&user), message).await.unwrap();
                 latencies.push(asked.elapsed());

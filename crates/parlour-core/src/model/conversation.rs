@@ -139,4 +139,19 @@ pub struct Membership {
     pub last_seq: Seq,
     /// The version of its watermarks at the time of reading.
     pub receipts: u64,
+    /// The object of the host application that the conversation is about.
+    pub subject: Option<Arc<str>>,
+    /// How far he has received and read.
+    pub watermark: Watermark,
+    /// The other one of a direct conversation; nobody leaves those. `None` in groups.
+    pub peer: Option<Peer>,
+}
+
+/// The other one of a direct conversation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Peer {
+    /// Who.
+    pub profile: Arc<Profile>,
+    /// How far he has read.
+    pub read: Seq,
 }

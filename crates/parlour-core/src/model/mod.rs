@@ -8,7 +8,7 @@ mod user;
 pub use account::{ApiKey, Credential, Session, SessionId, TokenHash};
 pub use conversation::{
     Conversation, ConversationKind, ConversationState, ConversationSummary, Membership,
-    Participant, Role, Watermark,
+    Participant, Peer, Role, Watermark,
 };
 pub use message::{Content, Message, MessageKind, Revision};
 pub use user::{Profile, User, UserState};

@@ -65,6 +65,7 @@ impl Chat {
     ) -> Result<Appended> {
         self.limits.check_text(&message.text)?;
         self.limits.check_metadata(message.metadata.as_deref())?;
+        self.check_names(None, message.subject.as_deref(), None)?;
         if message.kind == MessageKind::System && actor.authority != Authority::Server {
             return Err(Error::new(
                 Code::Forbidden,

@@ -199,6 +199,8 @@ async fn send(
             Some(Kind::System) => MessageKind::System,
             Some(Kind::Text) | None => MessageKind::Text,
         },
+        recipient: None,
+        subject: None,
     };
     let sent = api.chat.send_message(caller.actor(), None, message).await?;
     let status = if sent.duplicate { StatusCode::OK } else { StatusCode::CREATED };

@@ -22,6 +22,7 @@ use super::{
     SqliteStore,
     batch::Tx,
     db::{Db, Step},
+    directs,
     facts::View,
     lists, participants,
     rows::{self, CONVERSATION, ChangeKind, int},
@@ -120,7 +121,7 @@ fn create(tx: &mut Tx<'_>, context: &Context, new: &NewConversation) -> Step<Cre
     let direct_key = match (new.kind, others.as_slice()) {
         (ConversationKind::Group, _) => None,
         (ConversationKind::Direct, [other]) => {
-            Some(direct_key(actor, other, new.subject.as_deref()))
+            Some(directs::key(actor, other, new.subject.as_deref()))
         }
         (ConversationKind::Direct, _) => {
             let text = "a direct conversation is between you and exactly one other";
@@ -209,9 +210,8 @@ fn standing(
     external_id: Option<&str>,
 ) -> Step<Option<ConversationId>> {
     if let Some(key) = direct_key {
-        let sql = "SELECT id FROM conversations WHERE direct_key = ?1";
-        if let Some(id) = db.one(sql, [key], |row| rows::number(row, 0))? {
-            return Ok(Some(ConversationId(id)));
+        if let Some(id) = directs::named(db, key)? {
+            return Ok(Some(id));
         }
     }
     let Some(external_id) = external_id else {
@@ -248,13 +248,6 @@ fn check_members(
         }
     }
     Ok(())
-}
-
-/// Names the two users and the subject so that no other two and subject have the same name.
-fn direct_key(one: &UserId, other: &UserId, subject: Option<&str>) -> String {
-    let (first, second) = if one <= other { (one, other) } else { (other, one) };
-    let subject = subject.map_or_else(String::new, |subject| format!("/{subject}"));
-    format!("{}:{first}{}:{second}{subject}", first.as_str().len(), second.as_str().len())
 }
 
 fn change(
@@ -322,29 +315,4 @@ fn change(
 /// What a patch really changes: the new text, empty when it removes one.
 fn difference(new: Option<&Arc<str>>, old: Option<&Arc<str>>) -> Option<Arc<str>> {
     new.filter(|new| old.map_or("", |old| old) != &***new).cloned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn direct_keys_do_not_collide() {
-        let user = |id| UserId::new(id).unwrap();
-        let key = |one, other, subject| direct_key(&user(one), &user(other), subject);
-        assert_eq!(key("1", "2", None), key("2", "1", None));
-        let keys = [
-            key("1", "2", None),
-            key("1", "2", Some("")),
-            key("1", "2", Some("a")),
-            key("1", "2/a", None),
-            key("11", "2", None),
-            key("1", "12", None),
-            key("1:2", "3", None),
-            key("1", "22:31:4", None),
-        ];
-        for (place, one) in keys.iter().enumerate() {
-            assert!(keys.iter().skip(place + 1).all(|other| one != other), "{one}");
-        }
-    }
 }

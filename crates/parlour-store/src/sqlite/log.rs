@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parlour_core::{
     ConversationId, Epoch, Result, Seq, UserId,
     event::{Envelope, Event},
-    model::{Membership, Message, Participant, Watermark},
+    model::{Membership, Message, Participant, Peer, Watermark},
     port::{
         BoxFuture,
         store::{Head, LogStore, Replay},
@@ -25,7 +25,7 @@ impl LogStore for SqliteStore {
     fn memberships(&self, user: UserId) -> BoxFuture<'_, Result<Vec<Membership>>> {
         self.read(move |db| {
             let sql = format!("{MEMBERSHIP} WHERE p.user = ?1 ORDER BY p.conversation");
-            let mut all = db.all(&sql, [user.as_str()], membership)?;
+            let mut all = db.all(&sql, [user.as_str()], |row| membership(db, row))?;
             for membership in &mut all {
                 add_past(db, membership)?;
             }
@@ -40,7 +40,8 @@ impl LogStore for SqliteStore {
     ) -> BoxFuture<'_, Result<Option<Membership>>> {
         self.read(move |db| {
             let sql = format!("{MEMBERSHIP} WHERE p.user = ?1 AND p.conversation = ?2");
-            let mut one = db.one(&sql, (user.as_str(), int(conversation.0)), membership)?;
+            let params = (user.as_str(), int(conversation.0));
+            let mut one = db.one(&sql, params, |row| membership(db, row))?;
             if let Some(membership) = &mut one {
                 add_past(db, membership)?;
             }
@@ -83,16 +84,17 @@ impl LogStore for SqliteStore {
     fn members(&self, conversation: ConversationId) -> BoxFuture<'_, Result<Vec<Membership>>> {
         self.read(move |db| {
             let sql = format!("{MEMBERSHIP} WHERE p.conversation = ?1 ORDER BY p.user");
-            Ok(db.all(&sql, [int(conversation.0)], membership)?)
+            Ok(db.all(&sql, [int(conversation.0)], |row| membership(db, row))?)
         })
     }
 }
 
 const MEMBERSHIP: &str = "SELECT p.conversation, p.user, p.joined_seq, p.role, c.kind, c.state, \
-       c.epoch, c.last_seq, c.receipts \
-     FROM participants p JOIN conversations c ON c.id = p.conversation";
+       c.epoch, c.last_seq, c.receipts, c.subject, p.delivered_seq, p.read_seq, o.user, o.read_seq \
+     FROM participants p JOIN conversations c ON c.id = p.conversation \
+     LEFT JOIN participants o ON c.kind = 0 AND o.conversation = p.conversation AND o.user <> p.user";
 
-fn membership(row: &Row<'_>) -> rusqlite::Result<Membership> {
+fn membership(db: &Db, row: &Row<'_>) -> rusqlite::Result<Membership> {
     Ok(Membership {
         conversation: ConversationId(number(row, 0)?),
         user: rows::user_id(row, 1)?,
@@ -104,6 +106,12 @@ fn membership(row: &Row<'_>) -> rusqlite::Result<Membership> {
         epoch: Epoch(number(row, 6)?),
         last_seq: seq(row, 7)?,
         receipts: number(row, 8)?,
+        subject: maybe_shared(row, 9)?,
+        watermark: Watermark { delivered: seq(row, 10)?, read: seq(row, 11)? },
+        peer: match row.get_ref(12)?.as_str_or_null()? {
+            Some(id) => Some(Peer { profile: db.known_profile(id)?, read: seq(row, 13)? }),
+            None => None,
+        },
     })
 }
 
@@ -322,6 +330,7 @@ fn receipts(db: &Db, conversation: ConversationId, since: u64) -> rusqlite::Resu
                     from: Watermark::default(),
                     to: Watermark { delivered: seq(row, 1)?, read: seq(row, 2)? },
                     version: number(row, 3)?,
+                    covered: Arc::default(),
                 },
             })
         },

@@ -1,9 +1,11 @@
 //! Watermarks: how far a participant has received and read.
 
+use std::sync::Arc;
+
 use parlour_core::{
-    ConversationId, Error, Seq, UserId,
+    ConversationId, Error, MessageId, Seq, UserId,
     command::MarkTarget,
-    event::{Event, Origin},
+    event::{Covered, Event, Origin},
     model::{Millis, Watermark},
     port::store::Context,
 };
@@ -12,7 +14,7 @@ use super::{
     batch::Tx,
     db::{Db, Step},
     facts::View,
-    rows::{self, int},
+    rows::{self, int, limit, number, text},
 };
 
 /// Moves the actor's watermark forward.
@@ -54,37 +56,74 @@ pub(super) fn mark(
     };
     if to != from {
         let at = view.time(context.now);
-        publish_move(tx, &view, user, (from, to), at, context.origin)?;
+        let covered = covered(tx.db, conversation, user, (from.read, to.read))?;
+        publish_move(tx, &view, user, &Move { from, to, covered, at }, context.origin)?;
     }
     Ok(to)
 }
 
-/// Whether others have said something that the actor has not read and that still stands.
-pub(super) fn has_unread(db: &Db, view: &View, user: &UserId) -> rusqlite::Result<bool> {
+/// What others have said that the actor has not read and that still stands: the newest, oldest first.
+pub(super) fn unread(db: &Db, view: &View, user: &UserId) -> rusqlite::Result<Arc<[Covered]>> {
     match &view.mine {
-        Some(mine) if mine.watermark.read < view.last_seq => db.exists(
-            "SELECT 1 FROM messages \
-             WHERE conversation = ?1 AND seq > ?2 AND sender <> ?3 AND deleted_at IS NULL",
-            (int(view.conversation.0), int(mine.watermark.read.0), user.as_str()),
-        ),
-        _ => Ok(false),
+        Some(mine) => covered(db, view.conversation, user, (mine.watermark.read, view.last_seq)),
+        None => Ok(Arc::default()),
     }
 }
 
+/// The messages of others that stand in a range of seqs: the newest, oldest first. One index range.
+fn covered(
+    db: &Db,
+    conversation: ConversationId,
+    user: &UserId,
+    (after, up_to): (Seq, Seq),
+) -> rusqlite::Result<Arc<[Covered]>> {
+    if after >= up_to {
+        return Ok(Arc::default());
+    }
+    let mut newest = db.all(
+        "SELECT id, sender FROM messages \
+         WHERE conversation = ?1 AND seq > ?2 AND seq <= ?3 AND sender <> ?4 AND deleted_at IS NULL \
+         ORDER BY seq DESC LIMIT ?5",
+        (
+            int(conversation.0),
+            int(after.0),
+            int(up_to.0),
+            user.as_str(),
+            limit(Covered::MOST),
+        ),
+        |row| {
+            let message = MessageId(number(row, 0)?);
+            // One id shared by all that he has said.
+            Ok(Covered { message, sender: db.known_profile(text(row, 1)?)?.id.clone() })
+        },
+    )?;
+    newest.reverse();
+    Ok(newest.into())
+}
+
+/// How a watermark moves.
+struct Move {
+    from: Watermark,
+    to: Watermark,
+    covered: Arc<[Covered]>,
+    at: Millis,
+}
+
 /// Who says something has read what was said before: moves his watermark to his new message. Others learn of
-/// it by the message itself; only when it covers messages of theirs is a receipt published.
+/// it by the message itself; only when it covers messages of theirs, which [`unread`] named, is a receipt published.
 pub(super) fn follow_own_message(
     tx: &mut Tx<'_>,
     view: &View,
     user: &UserId,
-    catches_up: bool,
+    covered: Arc<[Covered]>,
 ) -> rusqlite::Result<()> {
     let Some(mine) = &view.mine else {
         return Ok(());
     };
     let to = Watermark { delivered: view.last_seq, read: view.last_seq };
-    if catches_up {
-        return publish_move(tx, view, user, (mine.watermark, to), view.latest_at, None);
+    if !covered.is_empty() {
+        let (from, at) = (mine.watermark, view.latest_at);
+        return publish_move(tx, view, user, &Move { from, to, covered, at }, None);
     }
     tx.db.run(
         "UPDATE participants SET delivered_seq = ?3, read_seq = ?3 WHERE conversation = ?1 AND user = ?2",
@@ -97,10 +136,10 @@ fn publish_move(
     tx: &mut Tx<'_>,
     view: &View,
     user: &UserId,
-    (from, to): (Watermark, Watermark),
-    at: Millis,
+    moved: &Move,
     origin: Option<Origin>,
 ) -> rusqlite::Result<()> {
+    let Move { from, to, ref covered, at } = *moved;
     let version = view.receipts + 1;
     tx.db.run(
         "UPDATE participants SET delivered_seq = ?3, read_seq = ?4, receipt_version = ?5, receipt_at = ?6 \
@@ -118,7 +157,8 @@ fn publish_move(
         "UPDATE conversations SET receipts = ?2 WHERE id = ?1",
         (int(view.conversation.0), int(version)),
     )?;
-    let receipt = Event::Receipt { user: user.clone(), from, to, version };
+    let receipt =
+        Event::Receipt { user: user.clone(), from, to, version, covered: covered.clone() };
     tx.publish(view.envelope(None, at, origin, receipt));
     Ok(())
 }

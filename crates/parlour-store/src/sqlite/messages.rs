@@ -20,6 +20,7 @@ use super::{
     SqliteStore,
     batch::Tx,
     db::{Db, Step},
+    directs,
     facts::View,
     marks, pages,
     rows::{self, MESSAGE, int},
@@ -139,8 +140,16 @@ fn append(
     if let Some(target) = new.reply_to {
         check_reply(tx.db, &view, target)?;
     }
+    if let Some(recipient) = &new.recipient
+        && (*recipient == actor.user || !directs::is_in(tx.db, new.conversation, recipient)?)
+    {
+        return Err(Error::not_found().into());
+    }
     users::check_known(tx.db, &[&actor.user], context.create_users)?;
-    let catches_up = new.kind == MessageKind::Text && marks::has_unread(tx.db, &view, &actor.user)?;
+    let covered = match new.kind {
+        MessageKind::Text => marks::unread(tx.db, &view, &actor.user)?,
+        MessageKind::System => Arc::default(),
+    };
 
     let sender = users::ensure(tx, &actor.user, context.now)?;
     view.last_seq = view.last_seq.next();
@@ -187,8 +196,11 @@ fn append(
     });
     let created = Event::MessageCreated(message.clone());
     tx.publish(view.envelope(Some(seq), at, context.origin, created));
+    if let Some(subject) = new.subject.as_deref().filter(|subject| !subject.is_empty()) {
+        directs::adopt_subject(tx, &view, subject)?;
+    }
     if new.kind == MessageKind::Text {
-        marks::follow_own_message(tx, &view, &actor.user, catches_up)?;
+        marks::follow_own_message(tx, &view, &actor.user, covered)?;
     }
     Ok(Appended { message, epoch: view.epoch, duplicate: false })
 }
@@ -307,6 +319,8 @@ mod tests {
             metadata: metadata.map(Into::into),
             reply_to: reply_to.map(MessageId),
             kind: MessageKind::Text,
+            recipient: None,
+            subject: None,
         })
     }
 

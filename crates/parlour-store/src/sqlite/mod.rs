@@ -4,6 +4,7 @@ mod accounts;
 mod batch;
 mod conversations;
 mod db;
+mod directs;
 mod facts;
 mod file;
 mod lists;

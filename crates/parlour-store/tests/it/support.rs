@@ -96,6 +96,8 @@ pub(crate) fn say(conversation: ConversationId, text: &str) -> SendMessage {
         metadata: None,
         reply_to: None,
         kind: MessageKind::Text,
+        recipient: None,
+        subject: None,
     }
 }
 

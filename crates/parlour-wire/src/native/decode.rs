@@ -124,6 +124,8 @@ fn command(mut fields: Fields<'_>, limits: &Limits) -> Result<Command, Error> {
             metadata: fields.metadata()?,
             reply_to: fields.reply_to.map(number).transpose()?.map(MessageId),
             kind: MessageKind::Text,
+            recipient: None,
+            subject: None,
         }),
         "message.edit" => {
             Command::EditMessage { message: fields.message()?, text: fields.content()? }

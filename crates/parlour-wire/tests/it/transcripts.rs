@@ -115,7 +115,7 @@ fn events() -> Vec<Envelope> {
             },
         ),
         envelope(Some(7), Event::ParticipantLeft { user: profile("3", "Carol"), by: user("3") }),
-        envelope(None, Event::Receipt { user: user("2"), from: mark(1), to: mark(3), version: 4 }),
+        envelope(None, Event::Receipt { user: user("2"), from: mark(1), to: mark(3), version: 4, covered: Arc::default() }),
         envelope(None, Event::Typing { user: profile("2", "Bob"), active: true }),
         envelope(
             None,

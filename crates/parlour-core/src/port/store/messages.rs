@@ -54,9 +54,12 @@ pub trait MessageStore: Send + Sync + 'static {
     /// watermark moves to his message. It moves silently, because the message tells it, unless it thereby covers
     /// messages of others: then an [`crate::event::Event::Receipt`] is published as by [`Self::mark`].
     ///
+    /// A `subject` becomes the conversation's in the same step, where it has none; silently not, where another
+    /// direct conversation of the same two has it.
+    ///
     /// # Errors
     /// [`crate::Code::Conflict`] for a known client id with other content; [`crate::Code::NotFound`] for a
-    /// `reply_to` that the sender cannot see.
+    /// `reply_to` that the sender cannot see, and for a `recipient` who is the sender or no participant.
     fn append_message(
         &self,
         context: Context,

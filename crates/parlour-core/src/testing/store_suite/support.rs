@@ -244,6 +244,8 @@ pub(super) fn say(conversation: ConversationId, text: &str) -> SendMessage {
         metadata: None,
         reply_to: None,
         kind: MessageKind::Text,
+        recipient: None,
+        subject: None,
     }
 }
 

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use parlour_core::{
     ConversationId, UserId,
-    event::{Envelope, Event},
+    event::{Covered, Envelope, Event},
 };
 
 use super::{Hub, State, flush};
@@ -90,10 +90,20 @@ impl State {
 /// One receipt for two of the same person, one after the other.
 fn joined(first: Option<Envelope>, second: &Envelope) -> Envelope {
     let mut both = second.clone();
-    if let (Some(Event::Receipt { from: begin, .. }), Event::Receipt { from, .. }) =
-        (first.map(|first| first.event), &mut both.event)
+    if let (
+        Some(Event::Receipt { from: begin, covered: earlier, .. }),
+        Event::Receipt { from, covered, .. },
+    ) = (first.map(|first| first.event), &mut both.event)
     {
         *from = begin;
+        if covered.is_empty() {
+            *covered = earlier;
+        } else if !earlier.is_empty() {
+            // The newest, as in a receipt that covers them at once.
+            let kept = earlier.len().min(Covered::MOST.saturating_sub(covered.len()));
+            let newest = earlier.iter().skip(earlier.len() - kept);
+            *covered = newest.chain(covered.iter()).cloned().collect();
+        }
     }
     both
 }

@@ -1,0 +1,83 @@
+//! Direct conversations: the one of two users and a subject, and how a conversation gets a subject.
+
+use parlour_core::{ConversationId, UserId, model::ConversationKind};
+
+use super::{
+    batch::Tx,
+    db::Db,
+    facts::View,
+    rows::{self, int},
+};
+
+/// Names the two users and the subject so that no other two and subject have the same name.
+pub(super) fn key(one: &UserId, other: &UserId, subject: Option<&str>) -> String {
+    let (first, second) = if one <= other { (one, other) } else { (other, one) };
+    let subject = subject.map_or_else(String::new, |subject| format!("/{subject}"));
+    format!("{}:{first}{}:{second}{subject}", first.as_str().len(), second.as_str().len())
+}
+
+/// The direct conversation with this key.
+pub(super) fn named(db: &Db, key: &str) -> rusqlite::Result<Option<ConversationId>> {
+    db.one("SELECT id FROM conversations WHERE direct_key = ?1", [key], |row| {
+        rows::number(row, 0).map(ConversationId)
+    })
+}
+
+/// Whether somebody is in a conversation.
+pub(super) fn is_in(db: &Db, id: ConversationId, user: &UserId) -> rusqlite::Result<bool> {
+    db.exists(
+        "SELECT 1 FROM participants WHERE conversation = ?1 AND user = ?2",
+        (int(id.0), user.as_str()),
+    )
+}
+
+/// Gives a conversation its subject, unless it has one, or is a direct one and the two have another of that
+/// subject.
+pub(super) fn adopt_subject(tx: &Tx<'_>, view: &View, subject: &str) -> rusqlite::Result<()> {
+    let id = int(view.conversation.0);
+    if !tx.db.exists("SELECT 1 FROM conversations WHERE id = ?1 AND subject IS NULL", [id])? {
+        return Ok(());
+    }
+    if view.kind == ConversationKind::Group {
+        tx.db.run("UPDATE conversations SET subject = ?2 WHERE id = ?1", (id, subject))?;
+        return Ok(());
+    }
+    let two = tx.db.all("SELECT user FROM participants WHERE conversation = ?1", [id], |row| {
+        rows::user_id(row, 0)
+    })?;
+    if let [one, other] = two.as_slice() {
+        let key = key(one, other, Some(subject));
+        if named(tx.db, &key)?.is_none() {
+            tx.db.run(
+                "UPDATE conversations SET subject = ?2, direct_key = ?3 WHERE id = ?1",
+                (id, subject, key),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn direct_keys_do_not_collide() {
+        let user = |id| UserId::new(id).unwrap();
+        let key = |one, other, subject| super::key(&user(one), &user(other), subject);
+        assert_eq!(key("1", "2", None), key("2", "1", None));
+        let keys = [
+            key("1", "2", None),
+            key("1", "2", Some("")),
+            key("1", "2", Some("a")),
+            key("1", "2/a", None),
+            key("11", "2", None),
+            key("1", "12", None),
+            key("1:2", "3", None),
+            key("1", "22:31:4", None),
+        ];
+        for (place, one) in keys.iter().enumerate() {
+            assert!(keys.iter().skip(place + 1).all(|other| one != other), "{one}");
+        }
+    }
+}
