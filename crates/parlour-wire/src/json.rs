@@ -2,7 +2,7 @@
 
 use parlour_core::{Code, Error, UserId};
 use serde::{
-    Deserialize, Deserializer,
+    Deserialize, Deserializer, Serialize, Serializer,
     de::{Error as _, IgnoredAny, Visitor},
 };
 
@@ -16,6 +16,14 @@ pub fn parse<'a, T: Deserialize<'a>>(text: &'a str, depth: usize) -> Result<T, E
         return Err(Error::new(Code::InvalidJson, format!("JSON is nested deeper than {depth}"))
             .with_limit("json_depth"));
     }
+    fit(text)
+}
+
+/// Parses a text whose depth is known to be bounded.
+///
+/// # Errors
+/// Those of [`parse`].
+pub(crate) fn fit<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
     serde_json::from_str(text).map_err(|error| {
         if serde_json::from_str::<IgnoredAny>(text).is_ok() {
             Error::new(Code::InvalidFrame, describe(&error))
@@ -55,9 +63,24 @@ fn nesting(text: &str) -> usize {
     deepest
 }
 
-/// A user id, as text or as a number.
+/// Writes a value. Nothing that is written here can fail: no map has keys but texts, and a `Vec` takes everything.
+pub(crate) fn write(value: &impl Serialize, out: &mut Vec<u8>) {
+    let written = serde_json::to_writer(out, value);
+    debug_assert!(written.is_ok(), "a frame could not be written: {written:?}");
+}
+
+/// A user id, read as text or as a number, and written as a number where it is a canonical decimal one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WireUserId(pub UserId);
+
+impl Serialize for WireUserId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.as_number() {
+            Some(number) => serializer.serialize_u64(number),
+            None => serializer.serialize_str(self.0.as_str()),
+        }
+    }
+}
 
 impl<'de> Deserialize<'de> for WireUserId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -117,6 +140,17 @@ mod tests {
         let deep = format!(r#"{{"x":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
         check(&deep, Err(Code::InvalidJson));
         check(&format!(r#"{{"text":"{}"}}"#, "[".repeat(10_000)), Ok(()));
+    }
+
+    #[test]
+    fn user_ids_are_written_as_numbers_where_they_are_canonical() {
+        let written =
+            |id: &str| serde_json::to_string(&WireUserId(UserId::new(id).unwrap())).unwrap();
+        assert_eq!(written("7"), "7");
+        assert_eq!(written("9007199254740991"), "9007199254740991");
+        for text in ["07", "-7", "9007199254740992", "alice"] {
+            assert_eq!(written(text), format!("\"{text}\""));
+        }
     }
 
     #[test]

@@ -1,0 +1,14 @@
+//! What the dialects of existing Django Channels clients share: how a frame is read, what refusals look like, and
+//! the pieces of JSON that appear in more than one of them.
+
+mod frame;
+mod output;
+
+pub use frame::Number;
+pub(crate) use frame::{Head, fields, kind, newest, no_files, request};
+pub(crate) use output::{error, notice, user_status, write};
+
+pub use crate::{
+    json::WireUserId,
+    native::object::{Time, seen},
+};
