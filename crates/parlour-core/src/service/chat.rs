@@ -121,6 +121,20 @@ impl Chat {
         self.store.mark(self.context(actor, origin), conversation, up_to, read).await
     }
 
+    /// Marks messages read. Not limited: clients send hundreds of receipts that change nothing.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn mark_messages(
+        &self,
+        actor: Actor,
+        origin: Option<Origin>,
+        conversation: Option<ConversationId>,
+        messages: Vec<MessageId>,
+    ) -> Result<()> {
+        self.store.mark_messages(self.context(actor, origin), conversation, messages).await
+    }
+
     /// Makes a conversation, or finds the one that stands.
     ///
     /// # Errors

@@ -47,6 +47,14 @@ impl ConversationStore for SqliteStore {
         self.read(move |db| lists::summary(db, &actor, id))
     }
 
+    fn direct_between(
+        &self,
+        one: UserId,
+        other: UserId,
+    ) -> BoxFuture<'_, Result<Option<ConversationId>>> {
+        self.read(move |db| Ok(directs::named(db, &directs::key(&one, &other, None))?))
+    }
+
     fn conversations(
         &self,
         user: UserId,
@@ -209,10 +217,10 @@ fn standing(
     direct_key: Option<&str>,
     external_id: Option<&str>,
 ) -> Step<Option<ConversationId>> {
-    if let Some(key) = direct_key {
-        if let Some(id) = directs::named(db, key)? {
-            return Ok(Some(id));
-        }
+    if let Some(key) = direct_key
+        && let Some(id) = directs::named(db, key)?
+    {
+        return Ok(Some(id));
     }
     let Some(external_id) = external_id else {
         return Ok(None);

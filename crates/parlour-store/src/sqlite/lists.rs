@@ -28,7 +28,10 @@ pub(super) fn summary(db: &Db, actor: &Actor, id: ConversationId) -> Step<Conver
     let (unread, watermark, joined_seq) = match &view.mine {
         None => (0, Watermark::default(), Seq::ZERO),
         Some(mine) => {
-            (unread(db, id, &actor.user, mine.watermark.read)?, mine.watermark, mine.joined_seq)
+            let from = (int(id.0), int(mine.watermark.read.0));
+            let cap = ConversationSummary::UNREAD_CAP;
+            let unread = pages::count_unread(db, from, &actor.user, cap)?;
+            (unread, mine.watermark, mine.joined_seq)
         }
     };
     Ok(ConversationSummary {
@@ -40,17 +43,6 @@ pub(super) fn summary(db: &Db, actor: &Actor, id: ConversationId) -> Step<Conver
         watermark,
         joined_seq,
     })
-}
-
-/// Messages of others after `read` that still stand, up to the cap. Who joined later has read all before it.
-fn unread(db: &Db, id: ConversationId, user: &UserId, read: Seq) -> rusqlite::Result<u32> {
-    let count = db.one(
-        "SELECT count(*) FROM (SELECT 1 FROM messages \
-           WHERE conversation = ?1 AND seq > ?2 AND sender <> ?3 AND deleted_at IS NULL LIMIT ?4)",
-        (int(id.0), int(read.0), user.as_str(), ConversationSummary::UNREAD_CAP),
-        |row| row.get(0),
-    )?;
-    Ok(count.unwrap_or_default())
 }
 
 /// The participants in the order of their ids.

@@ -8,7 +8,7 @@ use parlour_core::{
     model::{Membership, Message, Participant, Peer, Watermark},
     port::{
         BoxFuture,
-        store::{Head, LogStore, Replay},
+        store::{Head, LogStore, Replay, Standing},
     },
 };
 use rusqlite::Row;
@@ -85,6 +85,24 @@ impl LogStore for SqliteStore {
         self.read(move |db| {
             let sql = format!("{MEMBERSHIP} WHERE p.conversation = ?1 ORDER BY p.user");
             Ok(db.all(&sql, [int(conversation.0)], |row| membership(db, row))?)
+        })
+    }
+
+    fn standings(&self, conversation: ConversationId) -> BoxFuture<'_, Result<Vec<Standing>>> {
+        self.read(move |db| {
+            let standings = db.all(
+                "SELECT user, joined_seq, delivered_seq, read_seq FROM participants \
+                 WHERE conversation = ?1 ORDER BY user",
+                [int(conversation.0)],
+                |row| {
+                    Ok(Standing {
+                        user: rows::user_id(row, 0)?,
+                        joined_seq: seq(row, 1)?,
+                        watermark: Watermark { delivered: seq(row, 2)?, read: seq(row, 3)? },
+                    })
+                },
+            )?;
+            Ok(standings)
         })
     }
 }

@@ -27,8 +27,7 @@ pub(super) fn mark(
 ) -> Step<Watermark> {
     let user = &context.actor.user;
     let view = View::readable(tx.db, conversation, &context.actor)?;
-    let mine = view.mine.ok_or_else(Error::not_found)?;
-    let from = mine.watermark;
+    view.mine.ok_or_else(Error::not_found)?;
     let up_to = match up_to {
         MarkTarget::Seq(seq) => seq.min(view.last_seq),
         MarkTarget::Message(id) => {
@@ -50,16 +49,94 @@ pub(super) fn mark(
             }
         }
     };
+    Ok(advance(tx, context, &view, up_to, read)?)
+}
+
+/// Moves the actor's watermark to a seq of the log, if that is forward. Where it stands now.
+fn advance(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    view: &View,
+    up_to: Seq,
+    read: bool,
+) -> rusqlite::Result<Watermark> {
+    let user = &context.actor.user;
+    let from = view.mine.map(|mine| mine.watermark).unwrap_or_default();
     let to = Watermark {
         delivered: from.delivered.max(up_to),
         read: if read { from.read.max(up_to) } else { from.read },
     };
     if to != from {
         let at = view.time(context.now);
-        let covered = covered(tx.db, conversation, user, (from.read, to.read))?;
-        publish_move(tx, &view, user, &Move { from, to, covered, at }, context.origin)?;
+        let covered = covered(tx.db, view.conversation, user, (from.read, to.read))?;
+        publish_move(tx, view, user, &Move { from, to, covered, at }, context.origin)?;
     }
     Ok(to)
+}
+
+/// Moves the actor's delivered mark; does nothing where he is no participant or has it already.
+pub(super) fn receive(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    conversation: ConversationId,
+    up_to: Seq,
+) -> Step<()> {
+    let is_behind = "SELECT 1 FROM participants \
+         WHERE conversation = ?1 AND user = ?2 AND delivered_seq < ?3";
+    let user = context.actor.user.as_str();
+    if tx.db.exists(is_behind, (int(conversation.0), user, int(up_to.0)))? {
+        let view = View::load(tx.db, conversation, &context.actor)?;
+        advance(tx, context, &view, up_to.min(view.last_seq), false)?;
+    }
+    Ok(())
+}
+
+/// How far the read mark moves in each conversation when these messages are read; nothing where none are unread.
+pub(super) fn newly_read(
+    db: &Db,
+    user: &UserId,
+    only: Option<ConversationId>,
+    mut messages: Vec<MessageId>,
+) -> rusqlite::Result<Vec<(ConversationId, Seq)>> {
+    messages.sort_unstable_by(|one, other| other.cmp(one));
+    messages.dedup();
+    let mut marks: Vec<(ConversationId, Seq, bool)> = Vec::new();
+    for message in messages {
+        // What he has not read he sees: his mark is never before his joining.
+        let found = db.one(
+            "SELECT m.conversation, m.seq, m.seq > p.read_seq FROM messages m \
+             JOIN participants p ON p.conversation = m.conversation AND p.user = ?2 \
+             WHERE m.id = ?1 AND m.sender <> ?2 AND (?3 IS NULL OR m.conversation = ?3)",
+            (int(message.0), user.as_str(), only.map(|only| int(only.0))),
+            |row| Ok((ConversationId(number(row, 0)?), rows::seq(row, 1)?, row.get(2)?)),
+        )?;
+        let Some((conversation, seq, is_new)) = found else { continue };
+        match marks.iter_mut().find(|mark| mark.0 == conversation) {
+            Some(mark) => mark.1 = mark.1.max(seq),
+            None => marks.push((conversation, seq, is_new)),
+        }
+        if only.is_some() {
+            // Ids ascend with the seqs of a conversation: the first that counts is the furthest.
+            break;
+        }
+    }
+    let moves = marks.into_iter().filter(|mark| mark.2).map(|(id, seq, _)| (id, seq));
+    Ok(moves.collect())
+}
+
+/// Marks read in several conversations; those that he has left meanwhile are passed over.
+pub(super) fn mark_read(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    marks: &[(ConversationId, Seq)],
+) -> Step<()> {
+    for (conversation, seq) in marks {
+        let view = View::load(tx.db, *conversation, &context.actor)?;
+        if view.mine.is_some() {
+            advance(tx, context, &view, (*seq).min(view.last_seq), true)?;
+        }
+    }
+    Ok(())
 }
 
 /// What others have said that the actor has not read and that still stands: the newest, oldest first.

@@ -11,7 +11,7 @@ use parlour_core::{
     policy::Action,
     port::{
         BoxFuture,
-        store::{Appended, Context, MessagePage, MessageStore, Page},
+        store::{Appended, Context, MessagePage, MessageStore, Page, UnreadPage},
     },
 };
 use sha2::{Digest, Sha256};
@@ -81,6 +81,33 @@ impl MessageStore for SqliteStore {
         read: bool,
     ) -> BoxFuture<'_, Result<Watermark>> {
         self.write(64, move |tx| marks::mark(tx, &context, conversation, up_to, read))
+    }
+
+    fn mark_messages(
+        &self,
+        context: Context,
+        conversation: Option<ConversationId>,
+        messages: Vec<MessageId>,
+    ) -> BoxFuture<'_, Result<()>> {
+        let user = context.actor.user.clone();
+        let look = self.read(move |db| Ok(marks::newly_read(db, &user, conversation, messages)?));
+        Box::pin(async move {
+            let marks = look.await?;
+            if marks.is_empty() {
+                return Ok(());
+            }
+            let bytes = marks.len() * 64;
+            self.write(bytes, move |tx| marks::mark_read(tx, &context, &marks)).await
+        })
+    }
+
+    fn unread(
+        &self,
+        user: UserId,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<UnreadPage>> {
+        self.read(move |db| Ok(pages::unread(db, &user, after, limit)?))
     }
 }
 

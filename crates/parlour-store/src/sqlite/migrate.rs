@@ -18,10 +18,16 @@ pub(super) struct Migration {
 }
 
 /// Every step there is. Applied ones never change; new ones come after them.
-pub(super) const ALL: &[Migration] = &[Migration {
-    name: "0001_initial",
-    sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
-}];
+pub(super) const ALL: &[Migration] = &[
+    Migration {
+        name: "0001_initial",
+        sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
+    },
+    Migration {
+        name: "0002_sockets",
+        sql: include_str!("../../migrations/sqlite/0002_sockets.sql"),
+    },
+];
 
 /// Verifies what was applied and returns what is missing.
 pub(super) fn pending<'m>(

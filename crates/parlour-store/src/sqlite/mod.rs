@@ -18,6 +18,7 @@ mod queue;
 mod readers;
 mod rows;
 mod sessions;
+mod sockets;
 mod users;
 mod writer;
 
@@ -73,6 +74,8 @@ impl SqliteStore {
         let held = Held::take(place)?;
         let mut connection = prepare(&held)?.0;
         let wal_pages = watch_wal(&mut connection, &held)?;
+        sockets::recover(&mut connection)
+            .map_err(|source| migrate::database_error(&held.file, source))?;
         if let Some(pages) = options.max_pages {
             file::bound(&connection, pages)
                 .map_err(|source| migrate::database_error(&held.file, source))?;

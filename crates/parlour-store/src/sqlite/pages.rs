@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use parlour_core::{
-    ConversationId, Seq,
+    ConversationId, MessageId, Seq, UserId,
     command::Actor,
     model::{Message, Revision},
-    port::store::{MessagePage, Page},
+    port::store::{MessagePage, Page, UnreadPage},
 };
 
 use super::{
@@ -92,6 +92,63 @@ fn between(
         )?);
     }
     Ok(messages)
+}
+
+/// What others have said above a user's read marks and still stands, in the order of ids.
+pub(super) fn unread(
+    db: &Db,
+    user: &UserId,
+    after: Option<MessageId>,
+    most: usize,
+) -> rusqlite::Result<UnreadPage> {
+    let behind = db.all(
+        "SELECT p.conversation, p.read_seq FROM participants p JOIN conversations c ON c.id = p.conversation \
+         WHERE p.user = ?1 AND p.read_seq < c.last_seq",
+        [user.as_str()],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let after = after.map_or(0, |after| int(after.0));
+    let (mut count, mut ids) = (0, Vec::new());
+    for (conversation, read) in behind {
+        if count < UnreadPage::COUNT_CAP {
+            count += count_unread(db, (conversation, read), user, UnreadPage::COUNT_CAP - count)?;
+        }
+        // The sign keeps the index that has all of this, in the order of seqs, which is that of ids.
+        ids.extend(db.all(
+            "SELECT id FROM messages \
+             WHERE conversation = ?1 AND seq > ?2 AND sender <> ?3 AND deleted_at IS NULL AND +id > ?4 \
+             ORDER BY seq LIMIT ?5",
+            (conversation, read, user.as_str(), after, limit(most.saturating_add(1))),
+            |row| row.get::<_, i64>(0),
+        )?);
+        ids.sort_unstable();
+        ids.truncate(most.saturating_add(1));
+    }
+    let has_more = ids.len() > most;
+    ids.truncate(most);
+    let sql = format!("SELECT {MESSAGE} FROM messages m WHERE m.id = ?1");
+    let mut messages = Vec::with_capacity(ids.len());
+    for id in ids {
+        messages.extend(db.one(&sql, [id], |row| rows::message(db, row).map(Arc::new))?);
+    }
+    let next = messages.last().filter(|_| has_more).map(|last: &Arc<Message>| last.id);
+    Ok(UnreadPage { messages, count, next })
+}
+
+/// Messages of others after a seq that still stand, counted up to `most`. Who joined later has read all before it.
+pub(super) fn count_unread(
+    db: &Db,
+    (conversation, read): (i64, i64),
+    user: &UserId,
+    most: u32,
+) -> rusqlite::Result<u32> {
+    let count = db.one(
+        "SELECT count(*) FROM (SELECT 1 FROM messages \
+           WHERE conversation = ?1 AND seq > ?2 AND sender <> ?3 AND deleted_at IS NULL LIMIT ?4)",
+        (conversation, read, user.as_str(), most),
+        |row| row.get(0),
+    )?;
+    Ok(count.unwrap_or_default())
 }
 
 /// The newest message that is in sight and still stands.

@@ -7,6 +7,9 @@ use parlour_store::{OpenError, OpenOptions, migrate, pending_migrations};
 
 use crate::support::{Folder, Nobody, context, direct, say};
 
+/// Every migration there is.
+const ALL: [&str; 2] = ["0001_initial", "0002_sockets"];
+
 #[tokio::test]
 async fn what_was_stored_is_there_after_reopening() {
     let folder = Folder::new();
@@ -72,9 +75,9 @@ fn addresses_that_name_no_database_are_refused() {
 #[test]
 fn migrations_are_listed_and_applied_once() {
     let folder = Folder::new();
-    assert_eq!(pending_migrations(&folder.url()).unwrap(), ["0001_initial"]);
+    assert_eq!(pending_migrations(&folder.url()).unwrap(), ALL);
     assert!(!folder.file().exists(), "looking makes no file");
-    assert_eq!(migrate(&folder.url()).unwrap(), ["0001_initial"]);
+    assert_eq!(migrate(&folder.url()).unwrap(), ALL);
     assert_eq!(pending_migrations(&folder.url()).unwrap(), [""; 0]);
     assert_eq!(migrate(&folder.url()).unwrap(), [""; 0]);
 }
@@ -84,11 +87,11 @@ fn a_newer_schema_is_refused() {
     let folder = Folder::new();
     drop(folder.open());
     let other = folder.connect();
-    other.execute("INSERT INTO migrations VALUES (2, '0002_future', 'x')", []).unwrap();
+    other.execute("INSERT INTO migrations VALUES (99, '0099_future', 'x')", []).unwrap();
     drop(other);
     let before = fs::read(folder.file()).unwrap();
     let text = folder.refusal();
-    assert!(text.contains("schema version 2") && text.contains("newer"), "{text}");
+    assert!(text.contains("schema version 3") && text.contains("newer"), "{text}");
     assert_eq!(fs::read(folder.file()).unwrap(), before, "it was not touched");
 }
 

@@ -55,6 +55,13 @@ pub trait ConversationStore: Send + Sync + 'static {
         id: ConversationId,
     ) -> BoxFuture<'_, Result<ConversationSummary>>;
 
+    /// The direct conversation of two users that is about nothing; `None` where there is none. Makes nothing.
+    fn direct_between(
+        &self,
+        one: UserId,
+        other: UserId,
+    ) -> BoxFuture<'_, Result<Option<ConversationId>>>;
+
     /// The user's conversations, most recent activity first. `query` keeps those whose title, or whose other
     /// participants' names, contain it (without regard to case).
     fn conversations(

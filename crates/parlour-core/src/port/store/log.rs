@@ -4,7 +4,7 @@ use crate::{
     error::Result,
     event::{Envelope, Event},
     ids::{ConversationId, Epoch, Seq, UserId},
-    model::Membership,
+    model::{Membership, Watermark},
     port::BoxFuture,
 };
 
@@ -50,6 +50,25 @@ pub struct Head {
     pub receipts: u64,
 }
 
+/// Where a participant stands in a conversation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// Who.
+    pub user: UserId,
+    /// He sees Changes after this one.
+    pub joined_seq: Seq,
+    /// How far he has received and read.
+    pub watermark: Watermark,
+}
+
+impl Standing {
+    /// Whether he has read what was said at a seq. What was said before he came he has not, though his mark is past it.
+    #[must_use]
+    pub fn has_read(&self, seq: Seq) -> bool {
+        self.joined_seq < seq && seq <= self.watermark.read
+    }
+}
+
 /// Reading the logs.
 pub trait LogStore: Send + Sync + 'static {
     /// All conversations that the user is in, in the order of ids.
@@ -90,4 +109,7 @@ pub trait LogStore: Send + Sync + 'static {
 
     /// Everybody who is in a conversation, with the seq after which each sees it.
     fn members(&self, conversation: ConversationId) -> BoxFuture<'_, Result<Vec<Membership>>>;
+
+    /// How far everybody in a conversation has read, in the order of their ids: at most as many as a group may have.
+    fn standings(&self, conversation: ConversationId) -> BoxFuture<'_, Result<Vec<Standing>>>;
 }

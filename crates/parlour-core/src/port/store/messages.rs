@@ -6,7 +6,7 @@ use super::Context;
 use crate::{
     command::{Actor, MarkTarget, SendMessage},
     error::Result,
-    ids::{ConversationId, Epoch, MessageId, Seq},
+    ids::{ConversationId, Epoch, MessageId, Seq, UserId},
     model::{Message, Revision, Watermark},
     port::BoxFuture,
 };
@@ -43,6 +43,22 @@ pub struct MessagePage {
     pub has_before: bool,
     /// Whether there are newer ones than the last.
     pub has_after: bool,
+}
+
+/// A page of what a user has not read, oldest first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnreadPage {
+    /// The messages.
+    pub messages: Vec<Arc<Message>>,
+    /// How many he has not read in all, on whatever page; counted up to [`Self::COUNT_CAP`].
+    pub count: u32,
+    /// Where the next page begins, if there is one: after this message.
+    pub next: Option<MessageId>,
+}
+
+impl UnreadPage {
+    /// The count stops here.
+    pub const COUNT_CAP: u32 = 10_000;
 }
 
 /// Messages.
@@ -118,4 +134,27 @@ pub trait MessageStore: Send + Sync + 'static {
         up_to: MarkTarget,
         read: bool,
     ) -> BoxFuture<'_, Result<Watermark>>;
+
+    /// "I have read up to each of these": in each of the actor's conversations that they are of, moves his read mark
+    /// to the newest message of others among them, as [`Self::mark`] does. Only those of `conversation` count,
+    /// where one is given. Messages that are unknown, not his to see, his own, or read already change nothing and
+    /// are no error.
+    ///
+    /// It is cheap where nothing moves: it looks before it queues a writing step. All Receipts of the call carry the
+    /// command's origin. How many messages it takes is the caller's to bound.
+    fn mark_messages(
+        &self,
+        context: Context,
+        conversation: Option<ConversationId>,
+        messages: Vec<MessageId>,
+    ) -> BoxFuture<'_, Result<()>>;
+
+    /// What others have said in all conversations of a user above his read mark and that still stands: the first
+    /// `limit` after a message, in the order of ids, which is that of their coming.
+    fn unread(
+        &self,
+        user: UserId,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<UnreadPage>>;
 }

@@ -8,7 +8,7 @@
 //!   when it refuses, nothing is stored.
 //! - After a commit and before its callers are answered, the [`CommitSink`] gets the envelopes of the
 //!   transaction, those of one conversation in the order of their seqs. Of a step's envelopes exactly one carries
-//!   the command's origin: the one that the reply stands for.
+//!   the command's origin: the one that the reply stands for (but all Receipts of one mark of several messages do).
 //! - Stored times are `max(now, the conversation's latest)`, so that they never go back in a conversation (G17).
 //! - A read sees every write that was answered before it began, and never waits for a writer.
 //! - Errors: a refusal carries its own code; [`crate::Code::Unavailable`] means that nothing was stored,
@@ -21,14 +21,19 @@ mod conversations;
 mod log;
 mod messages;
 mod sessions;
+mod sockets;
 mod users;
 
 pub use self::{
     accounts::AccountStore,
     conversations::{ConversationStore, CreatedConversation, ListCursor},
-    log::{Head, LogStore, Replay},
-    messages::{Appended, MessagePage, MessageStore, Page},
+    log::{Head, LogStore, Replay, Standing},
+    messages::{Appended, MessagePage, MessageStore, Page, UnreadPage},
     sessions::{Rotation, SessionStore},
+    sockets::{
+        CLOSED_SOCKET_WAITS, CUT_SOCKET_WAITS, ClaimedSocket, MOST_SWEPT_SOCKETS,
+        MOST_WAITING_SOCKETS, SocketId, SocketKey, SocketStore,
+    },
     users::{ProfileUpdate, UserStore},
 };
 use crate::{
@@ -41,7 +46,7 @@ use crate::{
 
 /// Everything that is kept.
 pub trait Store:
-    UserStore + ConversationStore + MessageStore + LogStore + AccountStore + SessionStore
+    UserStore + ConversationStore + MessageStore + LogStore + AccountStore + SessionStore + SocketStore
 {
     /// Whether the store answers and can write.
     ///
