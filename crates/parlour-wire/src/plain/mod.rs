@@ -9,7 +9,7 @@ use parlour_core::{Error, command::Reply, event::Envelope};
 
 use crate::{
     Audience, Caller, Dialect, Hello, Request, Scene, Sink, Tag, Variant,
-    seed::{error, is_repeated_send},
+    seed::{answers_send, error},
 };
 
 /// The dialect.
@@ -57,7 +57,7 @@ impl Dialect for Plain {
         match outcome {
             Err(refusal) => error(tag, refusal, out),
             Ok(Reply::Message(appended)) => {
-                if is_repeated_send(tag, appended) {
+                if answers_send(tag, appended) {
                     encode::message(&appended.message, scene, out);
                 }
             }

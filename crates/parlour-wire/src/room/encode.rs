@@ -4,13 +4,14 @@ use parlour_core::{
     UserId,
     event::{Covered, Envelope, Event},
     model::{Message, Profile},
+    port::store::Appended,
 };
 use serde::Serialize;
 
 use super::ChatMessage;
 use crate::{
-    Scene, Sink,
-    seed::{Time, WireUserId, user_status, write},
+    Scene, Sink, Tag,
+    seed::{Time, WireUserId, answers_send, user_status, write},
 };
 
 /// So many messages one receipt names at most: its clients look through all they show for each.
@@ -42,11 +43,15 @@ pub(super) fn event(envelope: &Envelope, scene: &Scene<'_>, out: &mut dyn Sink) 
     }
 }
 
-/// Writes what became of a send that is repeated.
-pub(super) fn again(message: &Message, scene: &Scene<'_>, out: &mut dyn Sink) {
+/// Writes the answer to a send, edit or deletion that no event answers.
+pub(super) fn answer(tag: &Tag, appended: &Appended, scene: &Scene<'_>, out: &mut dyn Sink) {
+    let message = &appended.message;
     match ChatMessage::new(message, scene.read) {
-        Some(message) => write(&message, out),
         None => deleted(message, out),
+        Some(shown) if answers_send(tag, appended) => write(&shown, out),
+        Some(_) if message.edited_at.is_some() => edited(message, out),
+        // An edit that changed nothing of a message that stands as it was said.
+        Some(_) => {}
     }
 }
 

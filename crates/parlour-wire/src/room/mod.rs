@@ -15,7 +15,7 @@ use parlour_core::{
 
 use crate::{
     Audience, Caller, Dialect, Hello, Notice, Request, Scene, Sink, Tag, Variant,
-    seed::{error, is_repeated_send, kind, notice},
+    seed::{error, kind, notice},
 };
 
 /// The dialect.
@@ -82,11 +82,7 @@ impl Dialect for Room {
     ) {
         match outcome {
             Err(refusal) => error(tag, refusal, out),
-            Ok(Reply::Message(appended)) => {
-                if is_repeated_send(tag, appended) {
-                    encode::again(&appended.message, scene, out);
-                }
-            }
+            Ok(Reply::Message(appended)) => encode::answer(tag, appended, scene, out),
             Ok(
                 Reply::Marked(_)
                 | Reply::Conversation(_)

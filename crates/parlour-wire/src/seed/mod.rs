@@ -4,13 +4,11 @@
 mod frame;
 mod output;
 mod page;
-mod reply;
 
 pub use frame::Number;
 pub(crate) use frame::{Head, fields, kind, newest, no_files, request};
 pub(crate) use output::{answers_send, error, notice, user_status, write};
 pub use page::Page;
-pub(crate) use reply::is_repeated_send;
 
 pub use crate::{
     json::WireUserId,
