@@ -31,9 +31,11 @@ pub mod lists;
 pub mod members;
 pub mod people;
 pub mod plan;
+pub mod reading;
 pub mod receipts;
 pub mod replay;
 pub mod sends;
+pub mod sockets;
 
 pub use support::{Bench, Recorder, join_all};
 
@@ -89,6 +91,23 @@ macro_rules! store_cases {
             receipts::g12_unread_counts_what_stands_of_others,
             receipts::g12_unread_stops_at_its_cap,
             receipts::g6_receipts_since_a_version,
+            reading::g12_a_receipt_names_what_it_newly_covers,
+            reading::g12_a_receipt_names_so_many_at_most,
+            reading::g12_marking_messages_reads_up_to_each,
+            reading::g12_marking_what_is_read_writes_nothing,
+            reading::g12_unread_messages_are_read_in_pages,
+            reading::standings_tell_who_has_read_what,
+            reading::a_membership_names_the_other_one,
+            reading::a_direct_conversation_is_found_by_its_two,
+            reading::m6_a_recipient_must_be_in_it,
+            reading::a_message_gives_its_conversation_a_subject,
+            sockets::g5_a_socket_goes_on_where_the_last_one_was_proved_to_be,
+            sockets::g12_what_a_socket_has_received_is_delivered,
+            sockets::g5_sockets_are_taken_in_the_order_of_their_waiting,
+            sockets::sockets_of_another_key_are_not_taken,
+            sockets::sockets_wait_for_their_time,
+            sockets::waiting_sockets_are_bounded,
+            sockets::g5_what_is_in_flight_to_a_sibling_is_sent_again,
             lists::one_direct_conversation_for_two_and_a_subject,
             lists::g3_parallel_creation_makes_one,
             lists::an_external_id_is_unique,

@@ -92,12 +92,14 @@ impl Bench {
                 *last += 1;
                 assert_eq!(seq, Seq(*last), "published out of order in {id}");
             }
-            if let Event::Receipt { from, to, version, .. } = envelope.event {
+            if let Event::Receipt { from, to, version, ref covered, .. } = envelope.event {
                 let last = versions.entry(id).or_default();
                 *last += 1;
                 assert_eq!(version, *last, "a receipt out of order in {id}");
                 assert!(to != from && to.read >= from.read && to.delivered >= from.delivered);
                 assert!(to.read <= to.delivered);
+                assert!(covered.is_empty() || to.read > from.read, "nothing was read in {id}");
+                assert!(covered.windows(2).all(|pair| pair[0].message < pair[1].message));
             }
         }
         for (id, last) in seqs {
