@@ -14,6 +14,8 @@ pub(crate) struct Model {
     pub(crate) last_seq: u64,
     pub(crate) receipts: u64,
     pub(crate) messages: Vec<Said>,
+    /// The messages that the receipt of the last step covers.
+    pub(crate) covered: Vec<usize>,
     state: ConversationState,
     members: BTreeMap<UserId, Member>,
     /// Times of people who left: after the first, up to the second.
@@ -49,6 +51,7 @@ pub(crate) enum Step {
     Delete { message: usize },
     MarkSeq { seq: u64, read: bool },
     MarkMessage { message: usize, read: bool },
+    MarkMessages { messages: Vec<usize> },
     Add { user: UserId },
     Remove { user: UserId },
     State { state: ConversationState },
@@ -84,6 +87,7 @@ impl Model {
             last_seq: 0,
             receipts: 0,
             messages: Vec::new(),
+            covered: Vec::new(),
             state: ConversationState::Open,
             members,
             past: Vec::new(),
@@ -93,6 +97,7 @@ impl Model {
 
     /// Does it, if it may be done.
     pub(crate) fn apply(&mut self, who: &UserId, step: &Step) -> Outcome {
+        self.covered.clear();
         self.try_apply(who, step).unwrap_or_else(Outcome::Refused)
     }
 
@@ -106,6 +111,14 @@ impl Model {
                 let said = self.visible(who, *message)?;
                 let seq = if said.sender == *who { 0 } else { said.seq };
                 self.mark(who, seq, *read)
+            }
+            Step::MarkMessages { messages } => {
+                let others = messages.iter().filter_map(|message| self.visible(who, *message).ok());
+                let furthest = others.filter(|said| said.sender != *who).map(|said| said.seq).max();
+                if let Some(seq) = furthest.filter(|seq| self.is_unread(who, *seq)) {
+                    self.mark(who, seq, true)?;
+                }
+                Ok(Outcome::Done)
             }
             Step::Add { user } => self.add(who, user),
             Step::Remove { user } => self.remove(who, user),
@@ -151,14 +164,30 @@ impl Model {
 
     /// Messages of others after the read mark that still stand; `None` for somebody who is not in it.
     pub(crate) fn unread(&self, viewer: &UserId) -> Option<usize> {
-        let read = self.members.get(viewer)?.watermark.read.0;
-        let counts = |said: &&Said| {
-            said.seq > read
+        Some(self.unread_up_to(viewer, self.members.get(viewer)?.watermark, u64::MAX).len())
+    }
+
+    /// The same, from a watermark up to a seq.
+    fn unread_up_to(&self, viewer: &UserId, from: Watermark, up_to: u64) -> Vec<usize> {
+        let counts = |said: &Said| {
+            said.seq > from.read.0
+                && said.seq <= up_to
                 && said.sender != *viewer
                 && said.text.is_some()
                 && self.sees(viewer, said.seq)
         };
-        Some(self.messages.iter().filter(counts).count())
+        (0..self.messages.len()).filter(|n| self.messages.get(*n).is_some_and(counts)).collect()
+    }
+
+    fn is_unread(&self, who: &UserId, seq: u64) -> bool {
+        self.members.get(who).is_some_and(|member| seq > member.watermark.read.0)
+    }
+
+    /// Who is in it, after what they joined, and how far they are.
+    pub(crate) fn standings(&self) -> Vec<(UserId, u64, Watermark)> {
+        let stands =
+            |(user, member): (&UserId, &Member)| (user.clone(), member.joined, member.watermark);
+        self.members.iter().map(stands).collect()
     }
 
     /// The seqs of the messages that a viewer sees.
@@ -219,7 +248,10 @@ impl Model {
             };
         }
         self.allow(who, Action::Send)?;
-        let had_unread = self.unread(who) > Some(0);
+        if let Some(member) = self.members.get(who) {
+            self.covered = self.unread_up_to(who, member.watermark, u64::MAX);
+        }
+        let had_unread = !self.covered.is_empty();
         let seq = self.next();
         self.messages.push(Said {
             seq,
@@ -282,6 +314,7 @@ impl Model {
         if before != after {
             member.version = version;
             self.receipts = version;
+            self.covered = self.unread_up_to(who, before, after.read.0);
         }
         Ok(Outcome::Marked(after))
     }

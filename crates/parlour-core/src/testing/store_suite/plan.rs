@@ -4,7 +4,7 @@ use super::support::{Bench, client, say, words};
 use crate::{
     ConversationId, MessageId, Result, Seq, UserId,
     command::{Actor, ConversationPatch, MarkTarget, SendMessage},
-    event::Event,
+    event::{Envelope, Event},
     model::ConversationState,
     port::store::{Appended, Page},
     testing::{
@@ -78,6 +78,9 @@ impl<'b> Plan<'b> {
         if let Some(seq) = published.iter().rev().find_map(|envelope| envelope.seq) {
             assert_eq!(seq, Seq(last), "{context}");
         }
+        let covered: Vec<_> = published.iter().flat_map(covered).collect();
+        let expected: Vec<_> = self.model.covered.iter().map(|n| self.ids[*n]).collect();
+        assert_eq!(covered, expected, "{context}: what the receipt covers");
         let head = self.bench.store.heads(vec![self.id]).await.unwrap()[0];
         assert_eq!((head.last_seq.0, head.receipts), (last, self.model.receipts), "{context}");
     }
@@ -112,6 +115,12 @@ impl<'b> Plan<'b> {
                 let target = MarkTarget::Message(message(*n));
                 outcome(store.mark(context, id, target, *read).await, Outcome::Marked)
             }
+            Step::MarkMessages { messages } => {
+                let messages = messages.iter().map(|n| message(*n)).collect();
+                let only = (self.ids.len() % 2 == 0).then_some(id);
+                let marked = store.mark_messages(context, only, messages).await;
+                outcome(marked, |()| Outcome::Done)
+            }
             Step::Add { user } => {
                 let added = store.add_participant(context, id, user.clone(), 100).await;
                 outcome(added, |_| Outcome::Done)
@@ -134,12 +143,20 @@ impl<'b> Plan<'b> {
             let summary = store.conversation(actor.clone(), self.id).await.ok();
             let unread = summary.map(|summary| summary.unread as usize);
             assert_eq!(unread, self.model.unread(&who), "seed {}: unread of {who}", self.seed);
+            let page = store.unread(who.clone(), None, 1_000).await.unwrap();
+            let mine = page.messages.iter().filter(|message| message.conversation == self.id);
+            let unread = unread.unwrap_or_default();
+            assert_eq!(mine.count(), unread, "seed {}: unread page of {who}", self.seed);
             let Ok(page) = store.messages(actor, self.id, Page::Newest, 1_000).await else {
                 continue;
             };
             let seqs: Vec<u64> = page.messages.iter().map(|message| message.seq.0).collect();
             assert_eq!(seqs, self.model.page(&who), "seed {}: page of {who}", self.seed);
         }
+        let standings = store.standings(self.id).await.unwrap().into_iter();
+        let standings: Vec<_> =
+            standings.map(|one| (one.user, one.joined_seq.0, one.watermark)).collect();
+        assert_eq!(standings, self.model.standings(), "seed {}: standings", self.seed);
         for since in [0, self.model.receipts / 2, self.model.receipts] {
             let moved = store.receipts(self.id, since).await.unwrap().into_iter();
             let moved: Vec<_> = moved
@@ -199,7 +216,12 @@ impl<'b> Plan<'b> {
                 let most = usize::try_from(self.model.last_seq).unwrap_or_default() + 3;
                 Step::MarkSeq { seq: self.random.below(most) as u64, read }
             }
-            72..80 => Step::MarkMessage { message, read },
+            72..76 => Step::MarkMessage { message, read },
+            76..80 => {
+                let end = self.ids.len() + 1;
+                let messages = (0..3).map(|_| self.random.below(end)).collect();
+                Step::MarkMessages { messages }
+            }
             80..90 => Step::Add { user: self.somebody() },
             90..96 => Step::Remove { user: self.somebody() },
             _ => Step::State {
@@ -210,6 +232,14 @@ impl<'b> Plan<'b> {
                 ][self.random.below(3)],
             },
         }
+    }
+}
+
+/// The messages that an envelope covers, if it is a receipt.
+fn covered(envelope: &Envelope) -> Vec<MessageId> {
+    match &envelope.event {
+        Event::Receipt { covered, .. } => covered.iter().map(|covered| covered.message).collect(),
+        _ => Vec::new(),
     }
 }
 
