@@ -6,5 +6,6 @@ mod durability;
 mod failing;
 mod files;
 mod grouping;
+mod sockets;
 mod suite;
 mod support;
