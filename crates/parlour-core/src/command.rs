@@ -6,7 +6,8 @@ use crate::{
     event::PresenceStatus,
     ids::{ClientId, ConversationId, MessageId, Position, Seq, UserId},
     model::{
-        ConversationKind, ConversationState, MessageKind, Millis, Role, SessionId, User, Watermark,
+        ConversationKind, ConversationState, MessageKind, Millis, Participant, Role, SessionId,
+        User, Watermark,
     },
     port::store::{Appended, CreatedConversation},
 };
@@ -48,6 +49,15 @@ pub enum Authority {
 pub enum Command {
     /// Say something.
     SendMessage(SendMessage),
+    /// Say something to a user: in the direct conversation of the two without a subject, made where there is none.
+    SendTo {
+        /// To whom.
+        user: UserId,
+        /// The name of this send; with it a repetition gives the first message back.
+        client_id: Option<ClientId>,
+        /// What is said.
+        text: Arc<str>,
+    },
     /// Change what one's message says.
     EditMessage {
         /// Which.
@@ -69,12 +79,33 @@ pub enum Command {
         /// Read, or only received.
         read: bool,
     },
+    /// "I have read up to each of these". Those that are unknown, one's own, or read already change nothing.
+    MarkMessages {
+        /// Only those of this conversation count, where one is named.
+        conversation: Option<ConversationId>,
+        /// Which.
+        messages: Vec<MessageId>,
+    },
     /// "I am writing" or "I stopped".
     Typing {
         /// Where.
         conversation: ConversationId,
         /// Whether he writes.
         active: bool,
+    },
+    /// The same to a user, in the direct conversation of the two without a subject; nothing where there is none.
+    TypeTo {
+        /// To whom.
+        user: UserId,
+        /// Whether he writes.
+        active: bool,
+    },
+    /// "I look at this conversation" or "no longer": its participants are told that he is there.
+    Focus {
+        /// Which.
+        conversation: ConversationId,
+        /// Whether he looks at it.
+        focused: bool,
     },
     /// Whether the person at this connection is at the keyboard.
     SetAway {
@@ -209,10 +240,21 @@ pub enum Reply {
     },
     /// What was missed has been sent; from here on everything new follows.
     Resumed(Box<Resumed>),
+    /// A conversation is looked at, or no longer.
+    Focused(Box<Focused>),
     /// It is done, and there is nothing to say about it.
     Done,
     /// The other side is there; its wall clock.
     Pong(Millis),
+}
+
+/// What somebody who looks at a conversation is told of it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Focused {
+    /// Which.
+    pub conversation: ConversationId,
+    /// Who is in it, and whether they are there; `None`: he no longer looks at it.
+    pub people: Option<Vec<(Participant, PresenceStatus)>>,
 }
 
 /// Where a connection stands after a resume.

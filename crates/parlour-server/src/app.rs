@@ -71,7 +71,8 @@ impl App {
             parlour_store::open(&config.database.url, store_options(config), inbox.clone())?;
         let trust = config.auth.trust_host_users;
         let chat = Arc::new(Chat::new(store.clone(), clock.clone(), limits.clone(), trust));
-        let hub = Hub::new(limits.clone(), clock.clone(), metrics.clone());
+        let shown = Arc::new(parlour_wire::Settings::default());
+        let hub = Hub::new(limits.clone(), clock.clone(), metrics.clone(), shown);
         let parts = auth::Parts {
             store: store.clone(),
             clock: clock.clone(),
@@ -91,6 +92,7 @@ impl App {
             tasks: tasks.clone(),
             admission: Admission::new(limits),
             inbox,
+            dialects: config.dialects.clone(),
             drain_spread: DRAIN_SPREAD.min(config.server.drain.0 / 3),
         });
         gateway.start();

@@ -143,15 +143,35 @@ impl Frame {
         capacity: usize,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<Self, E> {
+        let mut bytes = Self::room(capacity);
+        write(&mut bytes)?;
+        Ok(Self::seal(opcode, compressed, bytes))
+    }
+
+    /// A buffer for the payload of a text message, with room for a header in front: to be appended to, and given to
+    /// [`Frame::text_from`].
+    #[must_use]
+    pub fn room(capacity: usize) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(MAX_HEADER_BYTES + capacity);
         bytes.extend_from_slice(&[0; MAX_HEADER_BYTES]);
-        write(&mut bytes)?;
+        bytes
+    }
+
+    /// A text message of a buffer that [`Frame::room`] gave. What was appended must be UTF-8 (checked in debug builds).
+    #[must_use]
+    pub fn text_from(buffer: Vec<u8>) -> Self {
+        let frame = Self::seal(Opcode::Text, false, buffer);
+        debug_assert!(str::from_utf8(frame.payload()).is_ok(), "text frame is not UTF-8");
+        frame
+    }
+
+    fn seal(opcode: Opcode, compressed: bool, mut bytes: Vec<u8>) -> Self {
         let payload_bytes = bytes.len().saturating_sub(MAX_HEADER_BYTES);
         let mut start = 0;
         if let Some(space) = bytes.first_chunk_mut::<MAX_HEADER_BYTES>() {
             start = header::write(space, opcode, compressed, payload_bytes, None);
         }
-        Ok(Self(Bytes::from(bytes).slice(start..)))
+        Self(Bytes::from(bytes).slice(start..))
     }
 }
 

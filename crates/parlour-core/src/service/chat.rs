@@ -9,12 +9,12 @@ use crate::{
     },
     error::{Code, Error, Result},
     event::Origin,
-    ids::{ConversationId, MessageId, UserId},
+    ids::{ConversationId, MessageId, Seq, UserId},
     limits::Limits,
     model::{Conversation, ConversationKind, MessageKind, Watermark},
     port::{
         clock::Clock,
-        store::{Appended, Context, CreatedConversation, Store},
+        store::{Appended, Context, CreatedConversation, SocketId, Store},
     },
 };
 
@@ -133,6 +133,19 @@ impl Chat {
         messages: Vec<MessageId>,
     ) -> Result<()> {
         self.store.mark_messages(self.context(actor, origin), conversation, messages).await
+    }
+
+    /// A client of the actor has certainly received what its socket was sent, up to these places.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn acknowledge_socket(
+        &self,
+        actor: Actor,
+        socket: SocketId,
+        received: Vec<(ConversationId, Seq)>,
+    ) -> Result<()> {
+        self.store.acknowledge_socket(self.context(actor, None), socket, received).await
     }
 
     /// Makes a conversation, or finds the one that stands.

@@ -2,6 +2,10 @@
 
 use std::{borrow::Cow, time::Duration};
 
+use parlour_websocket::Frame;
+
+use super::link::Codes;
+
 /// A close code with its reason for the client's log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Close {
@@ -18,11 +22,36 @@ impl Close {
     pub(crate) const PING_TIMEOUT: Self = Self::fixed(4408, "ping_timeout");
     pub(crate) const REPLACED: Self = Self::fixed(4409, "replaced");
     pub(crate) const SLOW_CONSUMER: Self = Self::fixed(4508, "slow_consumer");
+    pub(crate) const TRY_AGAIN: Self = Self::fixed(1011, "internal");
+    pub(crate) const REMOVED: Self = Self::fixed(4403, "removed");
+    pub(crate) const FORBIDDEN: Self = Self::fixed(4403, "forbidden");
     pub(crate) const BINARY: Self = Self::fixed(1003, "text frames only");
     pub(crate) const MESSAGE_TIMEOUT: Self = Self::fixed(1008, "message not finished in time");
 
     const fn fixed(code: u16, reason: &'static str) -> Self {
         Self { code, reason: Cow::Borrowed(reason) }
+    }
+
+    /// The frame that says so to a client that knows these codes.
+    pub(crate) fn frame(&self, codes: Codes) -> Frame {
+        let code = match codes {
+            Codes::Parlour => self.code,
+            Codes::Pusher => self.for_pusher(),
+        };
+        Frame::close(code, &self.reason)
+    }
+
+    /// The code by which a Pusher client knows whether and when to come back: never after 4000 to 4099, after a
+    /// second from 4100 on, at once from 4200 on.
+    const fn for_pusher(&self) -> u16 {
+        match self.code {
+            4401 | 4403 | 4409 => 4009,
+            4400 => 4005,
+            4408 => 4201,
+            4429 | 4508 => 4100,
+            1001 | 1012 => 4200,
+            other => other,
+        }
     }
 
     /// The server restarts; when to come back.
@@ -57,6 +86,8 @@ mod tests {
             Close::AUTH_TIMEOUT,
             Close::PING_TIMEOUT,
             Close::REPLACED,
+            Close::REMOVED,
+            Close::FORBIDDEN,
             Close::SLOW_CONSUMER,
             Close::BINARY,
             Close::MESSAGE_TIMEOUT,

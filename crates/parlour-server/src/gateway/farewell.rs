@@ -5,31 +5,31 @@ use std::io;
 use parlour_websocket::Decoder;
 use tokio::io::Interest;
 
-use super::{conn::Conn, connection::BUFFER};
+use super::{connection::BUFFER, link::Link};
 
 /// What is queued goes out, answers to what was accepted included, then the socket is closed.
-pub(super) async fn finish(conn: &Conn, decoder: &mut Decoder) {
-    while !conn.is_dead() && conn.has_queued() {
-        let Some(socket) = conn.socket() else { break };
+pub(super) async fn finish(link: &Link, decoder: &mut Decoder) {
+    while !link.is_dead() && link.has_queued() {
+        let Some(socket) = link.socket() else { break };
         tokio::select! {
             ready = socket.ready(Interest::WRITABLE) => match ready {
-                Ok(_) => conn.flush(),
-                Err(_) => conn.abort(),
+                Ok(_) => link.flush(),
+                Err(_) => link.abort(),
             },
             // The sweep gives up a socket that takes nothing.
-            () = conn.woken() => {}
+            () = link.woken() => {}
         }
     }
-    if !conn.is_dead() {
-        linger(conn, decoder).await;
+    if !link.is_dead() {
+        linger(link, decoder).await;
     }
 }
 
 /// After our close frame the client's answer is awaited, so that the end is clean on its side (RFC 6455
 /// section 7.1.1); the sweep ends the wait. A client that closed first is not kept.
-async fn linger(conn: &Conn, decoder: &mut Decoder) {
-    while !decoder.is_finished() && !conn.is_dead() {
-        let Some(socket) = conn.socket() else { return };
+async fn linger(link: &Link, decoder: &mut Decoder) {
+    while !decoder.is_finished() && !link.is_dead() {
+        let Some(socket) = link.socket() else { return };
         tokio::select! {
             ready = socket.ready(Interest::READABLE) => {
                 if ready.is_err() {
@@ -48,7 +48,7 @@ async fn linger(conn: &Conn, decoder: &mut Decoder) {
                     return;
                 }
             }
-            () = conn.woken() => {}
+            () = link.woken() => {}
         }
     }
 }

@@ -1,41 +1,37 @@
 //! What the bytes of one read meant.
 
 use parlour_websocket::{Decoder, Frame, Message};
-use parlour_wire::Request;
 
-use super::{Gateway, close::Close, conn::Conn};
+use super::{close::Close, link::Link};
 
 /// What the bytes of one read meant, besides what was answered on the spot.
-pub(super) enum Heard {
-    Requests(Vec<Request>),
+pub(super) enum Heard<T> {
+    /// A text, as its protocol understands it.
+    Text(T),
     Answer(Frame),
     /// The client closes; the answer.
     Close(Option<Frame>),
     Broken(Close),
 }
 
-/// Turns bytes into what they mean.
-pub(super) fn understand(
+/// Turns bytes into what they mean; `read` understands a text.
+pub(super) fn understand<T>(
     decoder: &mut Decoder,
-    conn: &Conn,
-    gateway: &Gateway,
+    link: &Link,
     bytes: &mut [u8],
-) -> Vec<Heard> {
+    mut read: impl FnMut(&str) -> T,
+) -> Vec<Heard<T>> {
     let mut heard = Vec::new();
     let mut input = bytes;
     loop {
         match decoder.next(&mut input) {
             Ok(None) => return heard,
-            Ok(Some(Message::Text(text))) => {
-                let mut requests = Vec::new();
-                conn.dialect.decode(text, &gateway.limits, &mut requests);
-                heard.push(Heard::Requests(requests));
-            }
+            Ok(Some(Message::Text(text))) => heard.push(Heard::Text(read(text))),
             Ok(Some(Message::Binary(_))) => {
                 heard.push(Heard::Broken(Close::BINARY));
                 return heard;
             }
-            Ok(Some(Message::Pong(_))) => {}
+            Ok(Some(Message::Pong(payload))) => link.pong(payload),
             Ok(Some(message @ Message::Ping(_))) => {
                 heard.extend(message.answer().map(Heard::Answer));
             }

@@ -1,21 +1,30 @@
 //! Sockets: from the accepted connection to the hub that fans events out.
 //!
-//! - [`listener`] accepts and serves HTTP with deadlines; [`upgrade`] turns a request into a socket.
-//! - [`connection`] reads one socket, [`heard`] says what the bytes meant, [`farewell`] ends it well; [`session`] carries out what it asks; [`resume`] gives what was missed.
-//! - [`conn`] is what the rest of the process sees of a connection: its bounded queue and its deadlines.
+//! - [`listener`] accepts and serves HTTP with deadlines; [`upgrade`] turns a request into a socket, [`doors`] knows which path speaks what.
+//! - [`connection`] reads one socket, [`heard`] says what the bytes meant, [`farewell`] ends it well. [`link`] is what the rest of the process sees of a
+//!   socket: its bounded queue and its deadlines.
+//! - [`client`] is who speaks a dialect over a socket, [`conn`] what the hub sees of him; [`session`] carries out what he asks, [`focus`] a part of it.
+//! - [`resume`] gives what was missed to those who ask for it, [`implicit`] to those who cannot; [`ledger`] knows what has proof of arrival.
 //! - [`dispatcher`] takes what the store has committed, in order, to the [`hub`], which knows who listens.
 //! - [`stream`] serves the same events as server-sent events and by polling.
 //! - [`sweep`] is the one timer for all connections.
 
 pub(crate) mod admission;
+mod client;
 pub(crate) mod close;
 pub(crate) mod conn;
 mod connection;
 mod cursor;
 pub(crate) mod dispatcher;
+mod doors;
 mod farewell;
+mod focus;
+pub(crate) mod frames;
 mod heard;
 pub(crate) mod hub;
+mod implicit;
+mod ledger;
+pub(crate) mod link;
 pub(crate) mod listener;
 mod preauth;
 mod resume;
@@ -38,7 +47,7 @@ pub(crate) use self::{
     hub::Hub,
     upgrade::routes,
 };
-use crate::{auth::Auth, metrics::Metrics, tasks::Tasks};
+use crate::{auth::Auth, config::DialectsSection, metrics::Metrics, tasks::Tasks};
 
 /// How often the end of a shutdown's wait is looked for.
 const POLL: Duration = Duration::from_millis(20);
@@ -55,6 +64,8 @@ pub(crate) struct Gateway {
     pub(crate) admission: Arc<Admission>,
     /// What the store hands on comes by here.
     pub(crate) inbox: Arc<Inbox>,
+    /// What sockets of the old dialects speak when they do not say.
+    pub(crate) dialects: DialectsSection,
     /// Over which reconnects are spread when the server goes away.
     pub(crate) drain_spread: Duration,
 }

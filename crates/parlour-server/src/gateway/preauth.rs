@@ -7,10 +7,10 @@ use parlour_core::{
     command::{Command, Identity, Reply},
 };
 use parlour_websocket::{Decoder, Frame, Message};
-use parlour_wire::{Dialect as _, Request, native::Native};
+use parlour_wire::{Request, Tag, native};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 
-use super::{Gateway, close::Close, conn::Conn, connection, upgrade::Upgraded};
+use super::{Gateway, close::Close, connection, frames::frame, link::Codes, upgrade::Upgraded};
 
 /// How long the goodbye to somebody who did not sign in may take.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -38,7 +38,7 @@ pub(super) async fn wait(gateway: &Gateway, mut socket: Upgraded) -> Option<Sign
     let farewell = match first.await {
         Ok(Ok(First::Auth { id, token, rest })) => match sign_in(gateway, &token).await {
             Ok((identity, reply)) => {
-                let frame = Conn::frame(|out| Native.reply(id, &Ok(reply), out));
+                let frame = answer(id, &Ok(reply));
                 // A socket that fails here is found dead by its connection.
                 let _unheard = timeout(GOODBYE, say(&mut socket.stream, vec![frame])).await;
                 socket.early = rest;
@@ -53,6 +53,31 @@ pub(super) async fn wait(gateway: &Gateway, mut socket: Upgraded) -> Option<Sign
     // Whether the goodbye arrives is the client's business.
     let _unheard = timeout(GOODBYE, say(&mut socket.stream, farewell)).await;
     None
+}
+
+/// Tells somebody who may not come in why, by a close code.
+pub(super) async fn turn_away(gateway: &Gateway, mut socket: Upgraded, why: &Close) {
+    let goodbye = async {
+        say(&mut socket.stream, vec![close(why)]).await?;
+        // The client's answer is awaited, so that the code arrives before the end of the stream does.
+        let mut decoder = connection::decoder(gateway);
+        let mut read = vec![0; 512];
+        while !decoder.is_finished() {
+            socket.stream.readable().await?;
+            match socket.stream.try_read(&mut read) {
+                Ok(0) => break,
+                Ok(count) => {
+                    let mut input = read.get_mut(..count).unwrap_or_default();
+                    while let Ok(Some(_)) = decoder.next(&mut input) {}
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    };
+    // Whether the goodbye arrives is the client's business.
+    let _unheard = timeout(GOODBYE, goodbye).await;
 }
 
 /// Who the token is for, and what he is told; the hello follows from the connection itself.
@@ -95,10 +120,10 @@ async fn first(
 fn understand(gateway: &Gateway, decoder: &mut Decoder, bytes: &mut [u8]) -> First {
     let mut input = bytes;
     loop {
-        let mut requests = Vec::new();
+        let requests;
         match decoder.next(&mut input) {
             Ok(None) => return First::More,
-            Ok(Some(Message::Text(text))) => Native.decode(text, &gateway.limits, &mut requests),
+            Ok(Some(Message::Text(text))) => requests = read(text, gateway),
             Ok(Some(Message::Pong(_))) => continue,
             Ok(Some(Message::Binary(_))) => return First::Goodbye(vec![close(&Close::BINARY)]),
             Ok(Some(message @ (Message::Ping(_) | Message::Close(_)))) => {
@@ -107,7 +132,7 @@ fn understand(gateway: &Gateway, decoder: &mut Decoder, bytes: &mut [u8]) -> Fir
             Err(error) => return First::Goodbye(vec![error.close_frame()]),
         }
         let mut requests = requests.into_iter();
-        let Some(Request { id, command }) = requests.next() else { continue };
+        let Some(Request { tag: Tag { id, .. }, command }) = requests.next() else { continue };
         return match command {
             Ok(Command::Authenticate { token }) if requests.next().is_none() => {
                 First::Auth { id, token, rest: input.to_vec() }
@@ -121,11 +146,21 @@ fn understand(gateway: &Gateway, decoder: &mut Decoder, bytes: &mut [u8]) -> Fir
 }
 
 fn refusal(id: Option<u64>, error: Error) -> Frame {
-    Conn::frame(|out| Native.reply(id, &Err(error), out))
+    answer(id, &Err(error))
 }
 
 fn close(close: &Close) -> Frame {
-    Frame::close(close.code, &close.reason)
+    close.frame(Codes::Parlour)
+}
+
+fn read(text: &str, gateway: &Gateway) -> Vec<Request> {
+    let mut requests = Vec::new();
+    native::read(text, &gateway.limits, &mut requests);
+    requests
+}
+
+fn answer(id: Option<u64>, outcome: &Result<Reply>) -> Frame {
+    frame(|out| native::answer(id, outcome, out))
 }
 
 async fn say(stream: &mut TcpStream, frames: Vec<Frame>) -> io::Result<()> {

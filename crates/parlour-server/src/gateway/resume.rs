@@ -14,9 +14,13 @@ use parlour_core::{
     model::Membership,
 };
 use parlour_websocket::Frame;
-use parlour_wire::native;
+use parlour_wire::{Tag, native};
 
-use super::{Gateway, conn::Conn};
+use super::{
+    Gateway,
+    conn::Conn,
+    frames::{Frames, frame},
+};
 
 /// Resumes a connection that asked for it; the answer is the connection's own last word before live events.
 pub(super) async fn native(
@@ -27,7 +31,10 @@ pub(super) async fn native(
 ) -> Result<()> {
     run(gateway, conn, Some(positions), |resumed| {
         let outcome = Ok(Reply::Resumed(Box::new(resumed)));
-        Conn::frame(|out| conn.dialect.reply(id, &outcome, out))
+        let tag = Tag::numbered(id);
+        gateway.hub.with_scene(None, |scene| {
+            Frames::of(|out| conn.dialect().reply(&tag, &outcome, scene, out))
+        })
     })
     .await
     .map(drop)
@@ -39,7 +46,7 @@ pub(super) async fn run(
     gateway: &Gateway,
     conn: &Arc<Conn>,
     positions: Option<Vec<ResumeFrom>>,
-    last: impl FnOnce(Resumed) -> Frame,
+    last: impl FnOnce(Resumed) -> Vec<Frame>,
 ) -> Result<Vec<ResumeFrom>> {
     conn.hold();
     let subscribed = gateway.hub.begin_loading(conn);
@@ -55,20 +62,29 @@ pub(super) async fn run(
     outcome
 }
 
-async fn replay(
+/// The conversations of a connection's user, read after he has been subscribed to them: what is committed later is
+/// delivered live.
+pub(super) async fn subscribe(
     gateway: &Gateway,
-    conn: &Arc<Conn>,
+    conn: &Conn,
     subscribed: bool,
-    positions: Option<Vec<ResumeFrom>>,
-) -> Result<(Resumed, HashMap<ConversationId, Seq>)> {
+) -> Result<Vec<Membership>> {
     let store = gateway.chat.store();
     if !subscribed {
         let hidden = store.hidden_from(conn.user.clone()).await?;
         let memberships = store.memberships(conn.user.clone()).await?;
         gateway.hub.subscribe(&conn.user, &memberships, hidden);
     }
-    // Read after the subscription: what is committed later is delivered live.
-    let memberships = store.memberships(conn.user.clone()).await?;
+    store.memberships(conn.user.clone()).await
+}
+
+async fn replay(
+    gateway: &Gateway,
+    conn: &Arc<Conn>,
+    subscribed: bool,
+    positions: Option<Vec<ResumeFrom>>,
+) -> Result<(Resumed, HashMap<ConversationId, Seq>)> {
+    let memberships = subscribe(gateway, conn, subscribed).await?;
     let mut heads = HashMap::with_capacity(memberships.len());
     let mut resumed = Resumed::default();
     let wanted: HashMap<_, _> =
@@ -126,10 +142,10 @@ async fn missed(
         if covered >= end {
             events.append(&mut receipts);
         }
-        conn.send_ahead(Conn::frame(|out| {
+        conn.send_ahead(vec![frame(|out| {
             native::replay(conversation, after, covered, &events, out);
-        }));
-        conn.writable().await;
+        })]);
+        conn.link.writable().await;
         after = covered;
     }
     Ok(None)

@@ -1,10 +1,12 @@
 //! The bounded queue of one connection: in bytes and in frames, Signals dropped first.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use parlour_core::{ConversationId, Seq, event::Durability, limits::Limits};
 use parlour_store::mutant;
 use parlour_websocket::Frame;
+
+use super::ledger::{Ledger, Track};
 
 /// A frame on its way to a client.
 #[derive(Clone, Debug)]
@@ -13,12 +15,14 @@ pub(crate) struct Item {
     pub(crate) durability: Durability,
     /// The Change that it carries, for those who keep positions on the client's behalf.
     pub(crate) mark: Option<(ConversationId, Seq)>,
+    /// For whom it is noted that the Change was sent.
+    pub(crate) track: Option<Arc<Track>>,
 }
 
 impl Item {
     /// A frame that must arrive and is no Change.
     pub(crate) const fn control(frame: Frame) -> Self {
-        Self { frame, durability: Durability::Durable, mark: None }
+        Self { frame, durability: Durability::Durable, mark: None, track: None }
     }
 }
 
@@ -40,8 +44,8 @@ pub(crate) struct SendQueue {
     bytes: usize,
     /// Bytes of the first frame that are written already.
     written: usize,
-    /// Live events that wait until a resume has sent what came before them.
-    held: Option<VecDeque<Item>>,
+    /// What was written and has no proof yet; none where nobody asks.
+    ledger: Option<Box<Ledger>>,
 }
 
 impl SendQueue {
@@ -56,26 +60,21 @@ impl SendQueue {
     /// Adds a live event or an answer.
     pub(crate) fn push(&mut self, item: Item, limits: &Limits) -> Pushed {
         let ephemeral = item.durability == Durability::Ephemeral;
-        let held = self.held.as_ref().map_or(0, VecDeque::len);
         let fits = |bytes: usize, frames: usize, part: usize| {
             (bytes + item.frame.len()) * part <= limits.queue_bytes
                 && (frames + 1) * part <= limits.queue_frames
         };
-        if ephemeral && !fits(self.bytes, self.items.len() + held, 4) {
+        if ephemeral && !fits(self.bytes, self.items.len(), 4) {
             return Pushed::Dropped;
         }
-        if !fits(self.bytes, self.items.len() + held, 1) {
+        if !fits(self.bytes, self.items.len(), 1) {
             self.drop_signals();
             // An empty queue takes any frame: what the server makes is bounded by other limits.
-            if !self.items.is_empty() && !fits(self.bytes, self.items.len() + held, 1) {
+            if !self.items.is_empty() && !fits(self.bytes, self.items.len(), 1) {
                 return Pushed::Overflow;
             }
         }
-        self.bytes += item.frame.len();
-        match &mut self.held {
-            Some(held) => held.push_back(item),
-            None => self.items.push_back(item),
-        }
+        self.push_ahead(item);
         if mutant("swap_frames") && self.items.len() > 2 {
             let last = self.items.len() - 1;
             self.items.swap(last, last - 1);
@@ -83,32 +82,32 @@ impl SendQueue {
         Pushed::Queued
     }
 
-    /// Adds a frame past what is held back: replays, and answers while a resume runs.
+    /// Adds a frame whatever waits: replays, whose reader is waited for, and answers.
     pub(crate) fn push_ahead(&mut self, item: Item) {
         self.bytes += item.frame.len();
         self.items.push_back(item);
     }
 
-    /// Holds live events back from now on.
-    pub(crate) fn hold(&mut self) {
-        self.held.get_or_insert_default();
+    /// What has been written and is not proved to have arrived.
+    pub(crate) fn ledger(&mut self) -> Option<&mut Ledger> {
+        self.ledger.as_deref_mut()
     }
 
-    /// Lets what was held back follow, but for what `covered` says has been sent already.
-    pub(crate) fn release(&mut self, covered: impl Fn(ConversationId, Seq) -> bool) {
-        for item in self.held.take().unwrap_or_default() {
-            if item.mark.is_some_and(|(conversation, seq)| covered(conversation, seq)) {
-                self.bytes -= item.frame.len();
-            } else {
-                self.items.push_back(item);
-            }
-        }
+    /// The first Change of each conversation that was or will be sent to a subscription and has no proof.
+    pub(crate) fn unproved(&self, track: &Arc<Track>) -> Vec<(ConversationId, Seq)> {
+        let mut firsts = self.ledger.as_ref().map(|l| l.unproved(track)).unwrap_or_default();
+        let own = |item: &&Item| item.track.as_ref().is_some_and(|t| Arc::ptr_eq(t, track));
+        firsts.extend(self.items.iter().filter(own).filter_map(|item| item.mark));
+        firsts.sort_unstable();
+        firsts.dedup_by_key(|(conversation, _)| *conversation);
+        firsts
     }
 
     /// Forgets everything but a frame that is half written, and ends with this one.
     pub(crate) fn close_with(&mut self, last: Option<Frame>) {
         let half = if self.written > 0 { self.items.pop_front() } else { None };
-        *self = Self { written: self.written, ..Self::default() };
+        let ledger = self.ledger.take();
+        *self = Self { written: self.written, ledger, ..Self::default() };
         for item in half.into_iter().chain(last.map(Item::control)) {
             self.push_ahead(item);
         }
@@ -144,7 +143,11 @@ impl SendQueue {
             bytes -= due;
             self.bytes -= first.frame.len();
             self.written = 0;
-            self.items.pop_front();
+            if let Some(Item { mark: Some((at, seq)), track: Some(track), .. }) =
+                self.items.pop_front()
+            {
+                self.ledger.get_or_insert_default().wrote(&track, at, seq);
+            }
         }
         self.free_when_empty();
     }
@@ -165,13 +168,6 @@ impl SendQueue {
             freed += if keep { 0 } else { item.frame.len() };
             keep
         });
-        if let Some(held) = &mut self.held {
-            held.retain(|item| {
-                let keep = item.durability == Durability::Durable;
-                freed += if keep { 0 } else { item.frame.len() };
-                keep
-            });
-        }
         self.bytes -= freed;
     }
 }
@@ -185,6 +181,7 @@ mod tests {
             frame: Frame::text(&"x".repeat(size)),
             durability,
             mark: Some((ConversationId(1), Seq(seq))),
+            track: None,
         }
     }
 
@@ -217,20 +214,6 @@ mod tests {
         let mut queue = SendQueue::default();
         assert_eq!(queue.push(item(2_000, Durability::Durable, 1), &limits), Pushed::Queued);
         assert_eq!(queue.push(item(10, Durability::Durable, 2), &limits), Pushed::Overflow);
-    }
-
-    #[test]
-    fn what_is_held_follows_without_what_was_replayed() {
-        let limits = Limits::default();
-        let mut queue = SendQueue::default();
-        queue.hold();
-        for seq in 1..=4 {
-            queue.push(item(10, Durability::Durable, seq), &limits);
-        }
-        queue.push_ahead(item(10, Durability::Durable, 100));
-        queue.release(|_, seq| seq.0 <= 2);
-        assert_eq!(drain(&mut queue), [100, 3, 4]);
-        assert_eq!(queue.bytes(), 0);
     }
 
     #[test]

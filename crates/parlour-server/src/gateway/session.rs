@@ -6,15 +6,16 @@ use std::{
 };
 
 use parlour_core::{
-    Code, ConversationId, Error, Result,
-    command::{Command, Reply},
+    Code, ConversationId, Error, Result, UserId,
+    command::{Command, NewConversation, Reply, SendMessage},
     event::Origin,
-    model::{User, UserState},
+    model::{ConversationKind, MessageKind, User, UserState},
     port::BoxFuture,
 };
-use parlour_wire::native;
+use parlour_websocket::Frame;
+use parlour_wire::Hello;
 
-use super::{Gateway, close::Close, conn::Conn, hub::Refused, resume};
+use super::{Gateway, close::Close, conn::Conn, frames::Frames, hub::Refused, resume, focus};
 
 /// How a command is carried out.
 pub(super) enum Executed {
@@ -33,7 +34,7 @@ impl Gateway {
 
 /// Takes a connection in and greets it.
 pub(super) async fn welcome(gateway: &Gateway, conn: &Arc<Conn>) -> Result<(), Close> {
-    conn.timing.heard.store(gateway.seconds(), Relaxed);
+    conn.link.timing.heard.store(gateway.seconds(), Relaxed);
     let user = match gateway.chat.store().user(conn.user.clone()).await {
         Ok(Some(user)) if user.state == UserState::Active => user,
         Ok(_) => return Err(Close::NOT_AUTHENTICATED),
@@ -51,29 +52,32 @@ pub(super) async fn welcome(gateway: &Gateway, conn: &Arc<Conn>) -> Result<(), C
     Ok(())
 }
 
-/// The greeting of a native connection.
-pub(super) fn hello(gateway: &Gateway, conn: &Conn, user: &User) -> parlour_websocket::Frame {
-    let expires_at = conn.timing.expires_at.load(Relaxed);
-    Conn::frame(|out| {
-        native::hello(
-            &native::Hello {
-                session: &format!("c{}", conn.key),
-                user,
-                now: gateway.clock.now(),
-                expires_at: (expires_at != 0).then_some(expires_at),
-                limits: &gateway.limits,
-                version: env!("CARGO_PKG_VERSION"),
-                durability: "full",
-            },
-            out,
-        );
-    })
+/// The greeting of a connection.
+pub(super) fn hello(gateway: &Gateway, conn: &Conn, user: &User) -> Vec<Frame> {
+    let expires_at = conn.sign_in.expires_at.load(Relaxed);
+    let hello = Hello {
+        session: &format!("c{}", conn.key),
+        user,
+        now: gateway.clock.now(),
+        expires_at: (expires_at != 0).then_some(expires_at),
+        limits: &gateway.limits,
+        version: env!("CARGO_PKG_VERSION"),
+        durability: "full",
+    };
+    Frames::of(|out| conn.dialect().hello(&hello, out))
 }
 
 /// Whether a command counts against the connection's rate. Marks and typing do not: clients send them by the
 /// hundred without harm, and they are coalesced instead.
 pub(super) const fn is_limited(command: &Command) -> bool {
-    !matches!(command, Command::Mark { .. } | Command::Typing { .. } | Command::Ping)
+    !matches!(
+        command,
+        Command::Mark { .. }
+            | Command::MarkMessages { .. }
+            | Command::Typing { .. }
+            | Command::TypeTo { .. }
+            | Command::Ping
+    )
 }
 
 /// Carries out one command.
@@ -90,7 +94,7 @@ pub(super) fn execute(
     match command {
         Command::Ping => Executed::Now(Ok(Reply::Pong(gateway.clock.now()))),
         Command::Typing { conversation, active } => {
-            match gateway.hub.typing(&conn.user, conn.authority, conversation, active) {
+            match gateway.hub.typing(conn, conversation, active) {
                 Err(error) if error.code == Code::NotFound => {
                     let (gateway, conn) = (gateway.clone(), conn.clone());
                     Executed::Later(Box::pin(async move {
@@ -99,6 +103,14 @@ pub(super) fn execute(
                 }
                 told => Executed::Now(told.map(|()| Reply::Done)),
             }
+        }
+        Command::TypeTo { user, active } => {
+            let told = match gateway.hub.direct_with(&conn.user, &user) {
+                Some(conversation) => gateway.hub.typing(conn, conversation, active),
+                // Nobody to tell: the two have no conversation, and typing makes none.
+                None => Ok(()),
+            };
+            Executed::Now(told.map(|()| Reply::Done))
         }
         Command::SetAway { away } => {
             gateway.hub.set_away(conn, away);
@@ -155,7 +167,7 @@ async fn type_in_new(
     let membership = gateway.chat.store().membership(conn.user.clone(), conversation).await?;
     membership.ok_or_else(Error::not_found)?;
     gateway.inbox.settled().await;
-    match gateway.hub.typing(&conn.user, conn.authority, conversation, active) {
+    match gateway.hub.typing(conn, conversation, active) {
         // He has not resumed: nobody sees him, so nobody sees him type.
         Err(error) if error.code == Code::NotFound => Ok(Reply::Done),
         told => told.map(|()| Reply::Done),
@@ -173,6 +185,26 @@ async fn store(
     match command {
         Command::SendMessage(message) => {
             chat.send_message(actor, origin, message).await.map(Reply::Message)
+        }
+        Command::SendTo { user, client_id, text } => {
+            let conversation = direct_with(gateway, conn, user).await?;
+            let message = SendMessage {
+                conversation,
+                client_id,
+                text,
+                metadata: None,
+                reply_to: None,
+                kind: MessageKind::Text,
+                recipient: None,
+                subject: None,
+            };
+            chat.send_message(actor, origin, message).await.map(Reply::Message)
+        }
+        Command::MarkMessages { conversation, messages } => {
+            chat.mark_messages(actor, origin, conversation, messages).await.map(|()| Reply::Done)
+        }
+        Command::Focus { conversation, focused } => {
+            focus::focus(gateway, conn, conversation, focused).await
         }
         Command::EditMessage { message, text } => {
             chat.edit_message(actor, origin, message, text).await.map(Reply::Message)
@@ -195,11 +227,33 @@ async fn store(
             Ok(Reply::Done)
         }
         Command::Typing { .. }
+        | Command::TypeTo { .. }
         | Command::SetAway { .. }
         | Command::Resume(_)
         | Command::Authenticate { .. }
         | Command::Ping => Ok(Reply::Done),
     }
+}
+
+/// The direct conversation with a user; made where there is none.
+async fn direct_with(gateway: &Gateway, conn: &Conn, other: UserId) -> Result<ConversationId> {
+    if let Some(known) = gateway.hub.direct_with(&conn.user, &other) {
+        return Ok(known);
+    }
+    let stands = gateway.chat.store().direct_between(conn.user.clone(), other.clone()).await?;
+    if let Some(conversation) = stands {
+        return Ok(conversation);
+    }
+    let new = NewConversation {
+        kind: ConversationKind::Direct,
+        participants: vec![other],
+        title: None,
+        subject: None,
+        external_id: None,
+        metadata: None,
+    };
+    let made = gateway.chat.create_conversation(conn.actor(), None, new).await?;
+    Ok(made.summary.conversation.id)
 }
 
 /// Renews the sign-in. Another user's token, or a bad one, ends the connection (A11, B17); `None` then.

@@ -21,6 +21,8 @@ use super::{
     admission::Place,
     conn::{Conn, NewConn},
     cursor::Cursor,
+    frames::frame,
+    link::{Codes, Link},
     listener::ClientAddress,
     resume,
     send_queue::Item,
@@ -57,7 +59,7 @@ struct Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.conn.abort();
+        self.conn.link.abort();
         self.gateway.hub.unregister(&self.conn);
     }
 }
@@ -132,8 +134,16 @@ async fn open(
     let from = named.map(|text| Cursor::decode(text, most)).transpose()?;
     let user = gateway.chat.store().user(identity.actor.user.clone()).await?;
     let user = user.ok_or_else(Error::not_found)?;
-    let new = NewConn { identity, device: None, dialect: &Native, transport, socket: None };
-    let conn = Conn::new(new, gateway.limits.clone(), gateway.metrics.clone());
+    let link = Link::new(None, Codes::Parlour, gateway.limits.clone(), gateway.metrics.clone());
+    let conn = Conn::new(NewConn {
+        identity,
+        device: None,
+        dialect: &Native,
+        scope: None,
+        channel: None,
+        transport,
+        link,
+    });
     if gateway.hub.register(&conn, &user.profile).is_err() {
         return Err(Error::new(Code::Unavailable, "the server restarts; try again").into());
     }
@@ -148,24 +158,24 @@ fn catch_up(open: &Open) {
     open.gateway.tasks.spawn("stream resume", async move {
         let outcome = resume::run(&gateway, &conn, from, |resumed| {
             *cursor.lock() = Some(Cursor::new(resumed.conversations.iter().copied()));
-            Conn::frame(|out| native::ready(&resumed, out))
+            vec![frame(|out| native::ready(&resumed, out))]
         });
         if let Err(error) = outcome.await {
             session::log_failure(&error);
-            conn.abort();
+            conn.link.abort();
         }
     });
 }
 
 async fn next_event(open: &Open, sent: u32) -> Option<Bytes> {
     loop {
-        if let Some(item) = open.conn.pop() {
+        if let Some(item) = open.conn.link.pop() {
             return Some(event(open, &item, sent));
         }
         if open.conn.is_closing() {
             return None;
         }
-        if timeout(KEEP_ALIVE, open.conn.woken()).await.is_err() {
+        if timeout(KEEP_ALIVE, open.conn.link.woken()).await.is_err() {
             return Some(Bytes::from_static(b":\n\n"));
         }
     }
@@ -193,16 +203,17 @@ fn event(open: &Open, item: &Item, sent: u32) -> Bytes {
 async fn gather(open: &Open, wait: Duration) -> Result<Vec<u8>> {
     let mut frames = Vec::new();
     if open.from.is_none() {
-        frames.push(Item::control(session::hello(&open.gateway, &open.conn, &open.user)));
+        let hello = session::hello(&open.gateway, &open.conn, &open.user);
+        frames.extend(hello.into_iter().map(Item::control));
     }
     let ready = Mutex::new(None);
     let places = open.from.as_ref().map(Cursor::places);
     let resumed = resume::run(&open.gateway, &open.conn, places, |resumed| {
         *open.cursor.lock() = Some(Cursor::new(resumed.conversations.iter().copied()));
-        let frame = Conn::frame(|out| native::ready(&resumed, out));
+        let frame = frame(|out| native::ready(&resumed, out));
         let told = !resumed.resync.is_empty() || !resumed.gone.is_empty();
         *ready.lock() = Some((frame.clone(), told));
-        frame
+        vec![frame]
     });
     tokio::pin!(resumed);
     loop {
@@ -211,7 +222,7 @@ async fn gather(open: &Open, wait: Duration) -> Result<Vec<u8>> {
                 outcome?;
                 break;
             }
-            () = open.conn.woken() => frames.extend(std::iter::from_fn(|| open.conn.pop())),
+            () = open.conn.link.woken() => frames.extend(std::iter::from_fn(|| open.conn.link.pop())),
         }
     }
     drain(open, &mut frames);
@@ -225,7 +236,7 @@ async fn gather(open: &Open, wait: Duration) -> Result<Vec<u8>> {
     if frames.is_empty() {
         let _nothing_came = timeout(wait, async {
             while frames.is_empty() && !open.conn.is_closing() {
-                open.conn.woken().await;
+                open.conn.link.woken().await;
                 drain(open, &mut frames);
             }
         })
@@ -235,7 +246,7 @@ async fn gather(open: &Open, wait: Duration) -> Result<Vec<u8>> {
 }
 
 fn drain(open: &Open, frames: &mut Vec<Item>) {
-    frames.extend(std::iter::from_fn(|| open.conn.pop()));
+    frames.extend(std::iter::from_fn(|| open.conn.link.pop()));
 }
 
 fn answer(open: &Open, frames: &[Item]) -> Vec<u8> {

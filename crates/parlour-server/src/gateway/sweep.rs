@@ -6,9 +6,9 @@ use std::{
 };
 
 use parlour_websocket::Frame;
-use parlour_wire::native;
+use parlour_wire::Notice;
 
-use super::{Gateway, close::Close, conn::Conn};
+use super::{Gateway, close::Close, conn::Conn, implicit, link::Link, send_queue::Item};
 
 /// How often typing is looked at.
 const TICK: Duration = Duration::from_millis(250);
@@ -50,86 +50,107 @@ pub(super) async fn run(gateway: Arc<Gateway>) {
     }
 }
 
-fn connections(gateway: &Gateway) {
+fn connections(gateway: &Arc<Gateway>) {
     let now = gateway.seconds();
     let wall = gateway.clock.now();
     let mut queued = 0;
-    let mut largest: Option<(usize, Arc<Conn>)> = None;
+    let mut largest: Option<(usize, Arc<Link>)> = None;
     for conn in gateway.hub.connections() {
-        if !patience(&conn, now, gateway) {
-            conn.abort();
-            continue;
+        if conn.channel.is_none() {
+            look_after(&conn.link, now, gateway, &mut queued, &mut largest);
         }
         if conn.is_closing() {
             continue;
         }
-        heartbeat(&conn, now, gateway);
         expiry(&conn, wall, gateway);
-        let resumed = conn.timing.resumed.load(Relaxed);
+        let resumed = conn.resumed.load(Relaxed);
         if resumed != 0 && now.saturating_sub(resumed) == FLOORS_KEPT {
             conn.drop_floors();
         }
-        let bytes = conn.queued_bytes();
-        queued += bytes;
-        if bytes > largest.as_ref().map_or(0, |(most, _)| *most) {
-            largest = Some((bytes, conn));
-        }
+        implicit::store_proved(gateway, &conn);
     }
     gateway.metrics.queued_bytes.set(i64::try_from(queued).unwrap_or(i64::MAX));
     if queued > OUTBOUND_BYTES
-        && let Some((_, conn)) = largest
+        && let Some((_, link)) = largest
     {
-        conn.close(&Close::SLOW_CONSUMER);
+        link.close(&Close::SLOW_CONSUMER);
+    }
+}
+
+/// Holds a socket to its deadlines, and counts what waits in it.
+fn look_after(
+    link: &Arc<Link>,
+    now: u32,
+    gateway: &Gateway,
+    queued: &mut usize,
+    largest: &mut Option<(usize, Arc<Link>)>,
+) {
+    if !patience(link, now, gateway) {
+        link.abort();
+        return;
+    }
+    if link.is_closing() {
+        return;
+    }
+    heartbeat(link, now, gateway);
+    let bytes = link.queued_bytes();
+    *queued += bytes;
+    if bytes > largest.as_ref().map_or(0, |(most, _)| *most) {
+        *largest = Some((bytes, link.clone()));
     }
 }
 
 /// Whether a connection that waits for its client may go on waiting.
-fn patience(conn: &Conn, now: u32, gateway: &Gateway) -> bool {
+fn patience(link: &Link, now: u32, gateway: &Gateway) -> bool {
     let waited = |since: u32| if since == 0 { 0 } else { now.saturating_sub(since) };
-    if conn.is_closing() {
-        let since = &conn.timing.closing_since;
+    if link.is_closing() {
+        let since = &link.timing.closing_since;
         let began = since.load(Relaxed);
         if began == 0 {
             since.store(now, Relaxed);
         }
         return waited(began) < CLOSE_WAIT;
     }
-    let blocked = &conn.timing.blocked_since;
-    if !conn.wants_write() {
+    let blocked = &link.timing.blocked_since;
+    if !link.wants_write() {
         blocked.store(0, Relaxed);
     } else if blocked.load(Relaxed) == 0 {
         blocked.store(now, Relaxed);
     } else if waited(blocked.load(Relaxed)) >= seconds(gateway.limits.write_timeout) {
-        conn.close(&Close::SLOW_CONSUMER);
+        link.close(&Close::SLOW_CONSUMER);
     }
-    if waited(conn.timing.message_since.load(Relaxed)) >= MESSAGE_WAIT {
-        conn.close(&Close::MESSAGE_TIMEOUT);
+    if waited(link.timing.message_since.load(Relaxed)) >= MESSAGE_WAIT {
+        link.close(&Close::MESSAGE_TIMEOUT);
     }
     true
 }
 
-fn heartbeat(conn: &Conn, now: u32, gateway: &Gateway) {
-    if conn.socket().is_none() {
+fn heartbeat(link: &Link, now: u32, gateway: &Gateway) {
+    if link.socket().is_none() {
         return;
     }
-    let pinged = conn.timing.pinged.load(Relaxed);
+    // What was written is to be proved to have arrived; a ping that is not answered counts from now on.
+    if link.prove() {
+        let _counts_already = link.timing.pinged.compare_exchange(0, now, Relaxed, Relaxed);
+    }
+    let pinged = link.timing.pinged.load(Relaxed);
     if pinged != 0 {
         if now.saturating_sub(pinged) >= seconds(gateway.limits.pong_timeout) {
-            conn.close(&Close::PING_TIMEOUT);
-            conn.abort();
+            link.close(&Close::PING_TIMEOUT);
+            link.abort();
         }
         return;
     }
-    let silent = now.saturating_sub(conn.timing.heard.load(Relaxed));
+    let silent = now.saturating_sub(link.timing.heard.load(Relaxed));
     if silent >= seconds(gateway.limits.ping_interval) {
-        conn.timing.pinged.store(now, Relaxed);
-        conn.send_ahead(Frame::ping(&[]));
+        link.timing.pinged.store(now, Relaxed);
+        link.send_ahead([Item::control(Frame::ping(&[]))]);
     }
 }
 
 /// Warns before a sign-in ends, and ends the connection with it (guarantee G23).
 fn expiry(conn: &Conn, wall: i64, gateway: &Gateway) {
-    let expires_at = conn.timing.expires_at.load(Relaxed);
+    let expires_at = conn.sign_in.expires_at.load(Relaxed);
     if expires_at == 0 {
         return;
     }
@@ -138,8 +159,8 @@ fn expiry(conn: &Conn, wall: i64, gateway: &Gateway) {
         return;
     }
     let warning = i64::try_from(gateway.limits.expiry_warning.as_millis()).unwrap_or(i64::MAX);
-    if expires_at - wall <= warning && !conn.timing.warned.swap(true, Relaxed) {
-        conn.send(Conn::frame(|out| native::expiring(expires_at, out)));
+    if expires_at - wall <= warning && !conn.sign_in.warned.swap(true, Relaxed) {
+        conn.notify(Notice::Expiring(expires_at));
     }
 }
 

@@ -1,10 +1,10 @@
 //! From a request to a socket: sign-in, limits, subprotocol, and the 101.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
-    extract::{Request, State},
+    extract::{Path, Request, State},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -16,11 +16,20 @@ use http::{
 use hyper_util::rt::TokioIo;
 use parlour_core::{Code, Error, command::Identity, limits::rate_limited};
 use parlour_websocket::handshake::{self, UpgradeRequest};
-use parlour_wire::{Dialect, native::Native};
+use parlour_wire::Dialect;
 use tokio::net::TcpStream;
 
-use super::{Gateway, connection, hub::Refused, listener::ClientAddress, preauth, stream};
-use crate::{auth::Surface, http::error::Problem};
+use super::{
+    Gateway,
+    admission::Place,
+    client::{self, Wish},
+    connection,
+    doors::{Door, close_code},
+    hub::Refused,
+    listener::ClientAddress,
+    preauth, stream,
+};
+use crate::{auth::Surface, http::error::Problem, metrics::CloseReason};
 
 /// The subprotocol that carries a bearer token in a browser.
 const BEARER: &str = "bearer";
@@ -29,6 +38,10 @@ const BEARER: &str = "bearer";
 pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/api/v1/ws", get(native))
+        .route("/ws/chat", get(user_socket))
+        .route("/ws/chat/", get(user_socket))
+        .route("/ws/chat/{conversation_id}", get(conversation_socket))
+        .route("/ws/chat/{conversation_id}/", get(conversation_socket))
         .route("/api/v1/events", get(stream::events))
         .route("/api/v1/events/poll", get(stream::poll))
         .with_state(gateway)
@@ -41,63 +54,156 @@ pub(super) struct Upgraded {
     pub(super) early: Vec<u8>,
 }
 
+type Address = Extension<ClientAddress>;
+
 async fn native(
     State(gateway): State<Arc<Gateway>>,
-    Extension(ClientAddress(client)): Extension<ClientAddress>,
+    address: Address,
     request: Request,
 ) -> Response {
+    enter(&gateway, address, request, Ok(Door::native())).await
+}
+
+/// `/ws/chat/`: one socket a user.
+async fn user_socket(
+    State(gateway): State<Arc<Gateway>>,
+    address: Address,
+    request: Request,
+) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    let door = Door::user(&gateway.dialects, query);
+    enter(&gateway, address, request, door).await
+}
+
+/// `/ws/chat/{conversation_id}/`: one socket a conversation.
+async fn conversation_socket(
+    State(gateway): State<Arc<Gateway>>,
+    address: Address,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    let door = Door::conversation(&gateway.dialects, query, &id);
+    enter(&gateway, address, request, door).await
+}
+
+async fn enter(
+    gateway: &Arc<Gateway>,
+    Extension(ClientAddress(client)): Address,
+    request: Request,
+    door: Result<Door, Problem>,
+) -> Response {
     let (mut parts, _) = request.into_parts();
-    match open(&gateway, client, &mut parts).await {
-        Ok(response) => response,
-        Err(refusal) => refusal.into_response(),
-    }
+    let opened = match door {
+        Ok(door) => open(gateway, client, &mut parts, door).await,
+        Err(refusal) => Err(refusal),
+    };
+    opened.unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn open(
     gateway: &Arc<Gateway>,
     client: IpAddr,
     parts: &mut Parts,
+    door: Door,
 ) -> Result<Response, Problem> {
     let accept = check(parts)?;
-    let dialect: &'static dyn Dialect = &Native;
-    let protocol = subprotocol(&parts.headers, dialect)?;
+    let protocol = subprotocol(&parts.headers, door.dialect)?;
+    let wish = Wish {
+        device: device(parts)?,
+        dialect: door.dialect,
+        alternative: door.alternative,
+        scope: door.scope.flatten(),
+    };
+    let admitted = admit(gateway, client, parts, &door, wish.device.as_deref()).await;
+    let upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
+    let upgrade = upgrade
+        .ok_or_else(|| Error::new(Code::InvalidFrame, "this connection cannot be upgraded"))?;
+    let shared = gateway.clone();
+    match admitted {
+        Ok(admitted) => gateway.tasks.spawn_connection(async move {
+            let Some(socket) = take_over(upgrade).await else { return };
+            admitted.serve(shared, socket, wish).await;
+        }),
+        Err(refusal) => {
+            let code = close_code(refusal.error()).filter(|_| door.refuses_inside());
+            let Some(close) = code else { return Err(refusal) };
+            gateway.metrics.closes.get_or_create(&CloseReason { code: close.code }).inc();
+            gateway.tasks.spawn_connection(async move {
+                if let Some(socket) = take_over(upgrade).await {
+                    preauth::turn_away(&shared, socket, &close).await;
+                }
+            });
+        }
+    }
+    Ok(switching(&accept, protocol))
+}
+
+/// Somebody who may come in, with the places that he takes.
+struct Admitted {
+    /// `None`: he will say who he is with his first frame.
+    identity: Option<Identity>,
+    waiting: Option<Place>,
+    _place: Place,
+}
+
+impl Admitted {
+    async fn serve(self, gateway: Arc<Gateway>, socket: Upgraded, wish: Wish) {
+        let signed_in = match self.identity {
+            Some(identity) => {
+                let decoder = connection::decoder(&gateway);
+                Some(preauth::SignedIn { identity, socket, decoder })
+            }
+            None => preauth::wait(&gateway, socket).await,
+        };
+        drop(self.waiting);
+        if let Some(signed_in) = signed_in {
+            client::run(gateway, signed_in, wish).await;
+        }
+    }
+}
+
+async fn admit(
+    gateway: &Arc<Gateway>,
+    client: IpAddr,
+    parts: &Parts,
+    door: &Door,
+    device: Option<&str>,
+) -> Result<Admitted, Problem> {
     let place = gateway
         .admission
         .enter(client, gateway.clock.monotonic())
         .map_err(|wait| Problem::from(rate_limited("connections_per_address", wait)))?;
-    let device = device(parts)?;
-    let identity = gateway.auth.identify(parts, Surface::NativeSocket).await?;
-    if let Some(identity) = &identity {
-        room(gateway, identity, device.as_deref())?;
-    }
-    let waiting = match identity {
-        Some(_) => None,
+    let identity = gateway.auth.identify(parts, door.surface).await?;
+    let waiting = match &identity {
+        Some(identity) => {
+            room(gateway, identity, device)?;
+            may_enter(gateway, identity, door).await?;
+            None
+        }
+        // Only native clients can say who they are later.
+        None if door.surface != Surface::NativeSocket => {
+            return Err(Error::new(Code::NotAuthenticated, "sign in to open this socket").into());
+        }
         None => Some(gateway.admission.enter_unauthenticated().ok_or_else(|| {
-            Problem::from(rate_limited(
-                "connections_before_auth",
-                std::time::Duration::from_secs(5),
-            ))
+            Problem::from(rate_limited("connections_before_auth", Duration::from_secs(5)))
         })?),
     };
-    let Some(upgrade) = parts.extensions.remove::<hyper::upgrade::OnUpgrade>() else {
-        return Err(Error::new(Code::InvalidFrame, "this connection cannot be upgraded").into());
+    Ok(Admitted { identity, waiting, _place: place })
+}
+
+/// Whether the user is in the conversation that the socket is about. Unknown and foreign ones look the same.
+async fn may_enter(gateway: &Gateway, identity: &Identity, door: &Door) -> Result<(), Problem> {
+    let Some(scope) = door.scope else { return Ok(()) };
+    let user = identity.actor.user.clone();
+    let membership = match scope {
+        Some(conversation) => gateway.chat.store().membership(user, conversation).await?,
+        None => None,
     };
-    let shared = gateway.clone();
-    gateway.tasks.spawn_connection(async move {
-        let _place = place;
-        let Some(socket) = take_over(upgrade).await else { return };
-        let signed_in = match identity {
-            Some(identity) => {
-                Some(preauth::SignedIn { identity, socket, decoder: connection::decoder(&shared) })
-            }
-            None => preauth::wait(&shared, socket).await,
-        };
-        drop(waiting);
-        if let Some(signed_in) = signed_in {
-            connection::run(shared, signed_in, device, dialect).await;
-        }
-    });
-    Ok(switching(&accept, protocol))
+    match membership {
+        Some(_) => Ok(()),
+        None => Err(Problem::from(Error::not_found()).with_status(StatusCode::FORBIDDEN)),
+    }
 }
 
 /// Whether the user has room for one more connection.
@@ -109,7 +215,7 @@ pub(super) fn room(
     match gateway.hub.has_room(&identity.actor.user, device) {
         Ok(()) => Ok(()),
         Err(Refused::TooMany) => {
-            Err(rate_limited("connections_per_user", std::time::Duration::from_secs(30)).into())
+            Err(rate_limited("connections_per_user", Duration::from_secs(30)).into())
         }
         Err(Refused::Draining) => {
             Err(Error::new(Code::Unavailable, "the server restarts; try again").into())

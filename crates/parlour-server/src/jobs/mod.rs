@@ -2,7 +2,12 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use parlour_core::port::store::MOST_SWEPT_SOCKETS;
+
 use crate::{gateway::Gateway, http::Api, tasks::Tasks};
+
+/// Steps of a round of forgetting sockets.
+const SOCKET_SWEEPS: usize = 20;
 
 /// Starts the jobs.
 pub(crate) fn start(api: &Api, gateway: &Arc<Gateway>, tasks: &Tasks) {
@@ -15,6 +20,10 @@ pub(crate) fn start(api: &Api, gateway: &Arc<Gateway>, tasks: &Tasks) {
                 Err(error) => tracing::warn!(?error, "sessions could not be forgotten"),
             }
         }
+    });
+    let sockets = api.clone();
+    every(tasks, "forget sockets", Duration::from_secs(60), move || {
+        forget_sockets(sockets.clone())
     });
     let buckets = api.clone();
     every(tasks, "forget buckets", Duration::from_secs(30), move || {
@@ -36,6 +45,20 @@ pub(crate) fn start(api: &Api, gateway: &Arc<Gateway>, tasks: &Tasks) {
             }
         }
     });
+}
+
+/// Forgets where sockets stood whose wait is over. A round takes a bounded number; the next one takes the rest.
+async fn forget_sockets(api: Api) {
+    for _ in 0..SOCKET_SWEEPS {
+        match api.chat.store().sweep_sockets(api.clock.now()).await {
+            Ok(swept) if swept < MOST_SWEPT_SOCKETS as u64 => return,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(?error, "sockets that waited could not be forgotten");
+                return;
+            }
+        }
+    }
 }
 
 /// Runs a job again and again until the shutdown, and once more then.

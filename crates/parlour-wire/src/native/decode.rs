@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    Request,
+    Request, Tag,
     json::{self, WireUserId},
 };
 
@@ -68,7 +68,7 @@ struct IdOnly {
 }
 
 /// Reads one frame: a command, or an array of them.
-pub(super) fn frame(text: &str, limits: &Limits, out: &mut Vec<Request>) {
+pub fn frame(text: &str, limits: &Limits, out: &mut Vec<Request>) {
     if text.trim_start().starts_with('[') {
         match json::parse::<Vec<&RawValue>>(text, limits.json_depth) {
             Ok(commands) if commands.is_empty() => {
@@ -89,18 +89,19 @@ pub(super) fn frame(text: &str, limits: &Limits, out: &mut Vec<Request>) {
 }
 
 fn refused(error: Error) -> Request {
-    Request { id: None, command: Err(error) }
+    Request { tag: Tag::default(), command: Err(error) }
 }
 
 fn one(text: &str, limits: &Limits) -> Request {
     match json::parse::<Fields<'_>>(text, limits.json_depth) {
         Ok(fields) => match checked_id(fields.id) {
-            Ok(id) => Request { id, command: command(fields, limits) },
+            Ok(id) => Request { tag: Tag::numbered(id), command: command(fields, limits) },
             Err(error) => refused(error),
         },
         Err(error) => {
             let id = serde_json::from_str::<IdOnly>(text).ok().and_then(|only| only.id);
-            Request { id: checked_id(id).unwrap_or_default(), command: Err(error) }
+            let tag = Tag::numbered(checked_id(id).unwrap_or_default());
+            Request { tag, command: Err(error) }
         }
     }
 }
@@ -248,7 +249,7 @@ mod tests {
     fn decode(text: &str) -> Vec<(Option<u64>, Result<Command, Code>)> {
         let mut out = Vec::new();
         frame(text, &Limits::default(), &mut out);
-        out.into_iter().map(|r| (r.id, r.command.map_err(|e| e.code))).collect()
+        out.into_iter().map(|r| (r.tag.id, r.command.map_err(|e| e.code))).collect()
     }
 
     #[test]

@@ -6,13 +6,12 @@ use parlour_core::{
     ConversationId, Error, Seq,
     command::{Reply, ResumeFrom, Resumed, ResyncReason},
     event::{Envelope, Event},
-    limits::Limits,
-    model::{Millis, User},
 };
 use serde::Serialize;
 use serde_json::json;
 
 use super::object::{self, Time};
+use crate::{Hello, Notice, Sink};
 
 /// Writes a value. Nothing that is written here can fail: no map has keys but texts, and a `Vec` takes everything.
 fn write(value: &impl Serialize, out: &mut Vec<u8>) {
@@ -161,7 +160,7 @@ pub(super) fn own(envelope: &Envelope, command: u64, out: &mut Vec<u8>) {
 }
 
 /// Writes the answer to a command.
-pub(super) fn reply(id: Option<u64>, outcome: &Result<Reply, Error>, out: &mut Vec<u8>) {
+pub fn reply(id: Option<u64>, outcome: &Result<Reply, Error>, out: &mut Vec<u8>) {
     match outcome {
         Err(refusal) => error(id, refusal, out),
         Ok(Reply::Message(appended)) => {
@@ -182,7 +181,7 @@ pub(super) fn reply(id: Option<u64>, outcome: &Result<Reply, Error>, out: &mut V
             ok(id, json!({ "user": user, "expires_at": expires_at.map(Time) }), out);
         }
         Ok(Reply::Resumed(resumed)) => ok(id, Ready::from(&**resumed), out),
-        Ok(Reply::Done) => ok(id, json!({}), out),
+        Ok(Reply::Focused(_) | Reply::Done) => ok(id, json!({}), out),
         Ok(Reply::Pong(now)) => ok(id, json!({ "server_time": Time(*now) }), out),
     }
 }
@@ -290,26 +289,8 @@ pub fn replay(
     out.extend_from_slice(b"]}");
 }
 
-/// What the first frame after a good sign-in says.
-pub struct Hello<'a> {
-    /// The connection's name, for the logs of both sides.
-    pub session: &'a str,
-    /// Who signed in.
-    pub user: &'a User,
-    /// The server's wall clock.
-    pub now: Millis,
-    /// When the sign-in ends.
-    pub expires_at: Option<Millis>,
-    /// The limits in force.
-    pub limits: &'a Limits,
-    /// The server's version.
-    pub version: &'a str,
-    /// `full`, or what the operator has chosen instead.
-    pub durability: &'a str,
-}
-
 /// Writes the first frame after a good sign-in.
-pub fn hello(hello: &Hello<'_>, out: &mut Vec<u8>) {
+pub(super) fn hello(hello: &Hello<'_>, out: &mut Vec<u8>) {
     let l = hello.limits;
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let rate = |rate: parlour_core::limits::Rate| json!({ "per_second": rate.per_second, "burst": rate.burst });
@@ -336,26 +317,26 @@ pub fn hello(hello: &Hello<'_>, out: &mut Vec<u8>) {
     );
 }
 
-/// Writes the warning that the sign-in ends soon.
-pub fn expiring(expires_at: Millis, out: &mut Vec<u8>) {
-    write(&json!({ "type": "expiring", "expires_at": Time(expires_at) }), out);
+/// Writes what the server has to say of the connection.
+pub(super) fn notice(notice: Notice, out: &mut dyn Sink) {
+    match notice {
+        // A native connection is about everything; it is told by the Change.
+        Notice::Removed => {}
+        Notice::Expiring(at) => {
+            write(&json!({ "type": "expiring", "expires_at": Time(at) }), out.frame());
+        }
+        Notice::Restarting(wait) => {
+            let retry = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            write(&json!({ "type": "restarting", "retry_after_ms": retry }), out.frame());
+        }
+        Notice::Resync(conversation, reason) => write(
+            &json!({ "type": "resync_required", "conversation_id": conversation.0, "reason": reason.as_str() }),
+            out.frame(),
+        ),
+    }
 }
 
 /// Writes that a Change went by which the client may not see, so that its position moves on.
 pub(super) fn skipped(conversation: ConversationId, seq: Seq, out: &mut Vec<u8>) {
     write(&json!({ "type": "skipped", "conversation_id": conversation.0, "seq": seq.0 }), out);
-}
-
-/// Writes the notice that the server restarts.
-pub fn restarting(retry_after: Duration, out: &mut Vec<u8>) {
-    let retry = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
-    write(&json!({ "type": "restarting", "retry_after_ms": retry }), out);
-}
-
-/// Writes the notice that a conversation must be loaded anew.
-pub fn resync_required(conversation: ConversationId, reason: ResyncReason, out: &mut Vec<u8>) {
-    write(
-        &json!({ "type": "resync_required", "conversation_id": conversation.0, "reason": reason.as_str() }),
-        out,
-    );
 }

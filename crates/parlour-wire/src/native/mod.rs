@@ -4,13 +4,12 @@ mod decode;
 mod encode;
 pub mod object;
 
-pub use encode::{
-    Hello, Ready, event_frame, expiring, hello, ready, replay, restarting, resync_required,
-};
+pub use decode::frame as read;
+pub use encode::{Ready, event_frame, ready, replay, reply as answer};
 
-use parlour_core::{ConversationId, Error, Seq, command::Reply, event::Envelope, limits::Limits};
+use parlour_core::{ConversationId, Error, Seq, command::Reply, event::Envelope};
 
-use crate::{Audience, Dialect, Request, Variant};
+use crate::{Audience, Caller, Dialect, Hello, Notice, Request, Scene, Sink, Tag, Variant};
 
 /// The native dialect.
 pub struct Native;
@@ -24,16 +23,31 @@ impl Dialect for Native {
         Some("parlour.v1")
     }
 
-    fn decode(&self, frame: &str, limits: &Limits, out: &mut Vec<Request>) {
-        decode::frame(frame, limits, out);
+    fn keeps_position(&self) -> bool {
+        true
     }
 
-    fn encode(&self, envelope: &Envelope, audience: Audience, out: &mut Vec<u8>) -> bool {
+    fn decode(&self, frame: &str, caller: &Caller<'_>, out: &mut Vec<Request>) {
+        decode::frame(frame, caller.limits, out);
+    }
+
+    fn hello(&self, hello: &Hello<'_>, out: &mut dyn Sink) {
+        encode::hello(hello, out.frame());
+    }
+
+    fn encode(
+        &self,
+        envelope: &Envelope,
+        audience: Audience,
+        _scene: &Scene<'_>,
+        out: &mut dyn Sink,
+    ) {
         match (self.variant(envelope, audience), audience) {
-            (Variant::Reply, Audience::Origin(command)) => encode::own(envelope, command, out),
-            _ => event_frame(envelope, out),
+            (Variant::Reply, Audience::Origin(command)) => {
+                encode::own(envelope, command, out.frame());
+            }
+            _ => event_frame(envelope, out.frame()),
         }
-        true
     }
 
     /// The connection that sent, edited or deleted gets its answer in the event's place; all others share a frame.
@@ -41,16 +55,27 @@ impl Dialect for Native {
         let answers = envelope.event.message().is_some();
         match audience {
             Audience::Origin(_) if answers => Variant::Reply,
-            Audience::Origin(_) | Audience::Sender | Audience::Others => Variant::Shared(0),
+            Audience::Origin(_) | Audience::Sender | Audience::Author | Audience::Others => {
+                Variant::Shared(0)
+            }
         }
     }
 
-    fn skipped(&self, conversation: ConversationId, seq: Seq, out: &mut Vec<u8>) -> bool {
-        encode::skipped(conversation, seq, out);
-        true
+    fn skipped(&self, conversation: ConversationId, seq: Seq, out: &mut dyn Sink) {
+        encode::skipped(conversation, seq, out.frame());
     }
 
-    fn reply(&self, id: Option<u64>, outcome: &Result<Reply, Error>, out: &mut Vec<u8>) {
-        encode::reply(id, outcome, out);
+    fn reply(
+        &self,
+        tag: &Tag,
+        outcome: &Result<Reply, Error>,
+        _scene: &Scene<'_>,
+        out: &mut dyn Sink,
+    ) {
+        encode::reply(tag.id, outcome, out.frame());
+    }
+
+    fn notice(&self, notice: Notice, out: &mut dyn Sink) {
+        encode::notice(notice, out);
     }
 }

@@ -9,11 +9,11 @@ use parlour_core::{
 };
 use parlour_store::mutant;
 use parlour_websocket::Frame;
-use parlour_wire::{Audience, Variant};
+use parlour_wire::{Audience, Dialect, Scene, Settings, Variant};
 
 use super::{Hub, State};
 use crate::{
-    gateway::{conn::Conn, send_queue::Item},
+    gateway::{conn::Conn, frames::Frames, send_queue::Item},
     metrics::Metrics,
 };
 
@@ -131,10 +131,16 @@ impl State {
         dirty: &mut Vec<Arc<Conn>>,
         metrics: &Metrics,
     ) {
-        let mut encoder = Encoder::new(envelope);
+        let topic = self.topics.get(&conversation);
+        let scene = Scene {
+            place: topic.map(|topic| &*topic.place),
+            read: topic.map_or(&[], |topic| &topic.read),
+            settings: &self.settings,
+        };
+        let mut encoder = Encoder::new(envelope, scene);
         let mut delivered = 0;
         let mut origin = envelope.origin.map(|origin| origin.connection);
-        if let Some(topic) = self.topics.get(&conversation) {
+        if let Some(topic) = topic {
             for subscriber in &topic.subscribers {
                 if envelope.seq.is_some_and(|seq| seq <= subscriber.joined) {
                     continue;
@@ -145,7 +151,7 @@ impl State {
                 }
                 let visible = encoder.said().is_none_or(|said| subscriber.sees(said));
                 for conn in &slot.conns {
-                    if conn.listening.load(Relaxed) {
+                    if conn.listening.load(Relaxed) && conn.covers(conversation) {
                         delivered += u64::from(if visible {
                             encoder.send(conn, dirty)
                         } else {
@@ -167,12 +173,23 @@ impl State {
 /// The frames of one event, each made when the first connection needs it.
 struct Encoder<'a> {
     envelope: &'a Envelope,
+    scene: Scene<'a>,
     actor: Option<&'a UserId>,
-    made: Vec<(&'static str, Variant, Option<Frame>)>,
+    /// Whose messages a receipt covers, in order.
+    authors: Vec<&'a UserId>,
+    made: Vec<Made>,
+}
+
+/// What one dialect writes for one variant; on one channel, where many share it.
+struct Made {
+    dialect: &'static str,
+    variant: Variant,
+    channel: Option<Arc<str>>,
+    frames: Vec<Frame>,
 }
 
 impl<'a> Encoder<'a> {
-    fn new(envelope: &'a Envelope) -> Self {
+    fn new(envelope: &'a Envelope, scene: Scene<'a>) -> Self {
         let actor = match &envelope.event {
             Event::MessageCreated(message)
             | Event::MessageEdited(message)
@@ -185,7 +202,13 @@ impl<'a> Encoder<'a> {
             | Event::ConversationChanged { by, .. } => Some(by),
             Event::ConversationCreated { .. } => None,
         };
-        Self { envelope, actor, made: Vec::new() }
+        let mut authors = Vec::new();
+        if let Event::Receipt { covered, .. } = &envelope.event {
+            authors.extend(covered.iter().map(|covered| &covered.sender));
+            authors.sort_unstable();
+            authors.dedup();
+        }
+        Self { envelope, scene, actor, authors, made: Vec::new() }
     }
 
     /// Typing is not shown to the typist, nor between two of whom one has blocked the other.
@@ -194,11 +217,12 @@ impl<'a> Encoder<'a> {
         typist.id == *user || hidden.contains(&typist.id)
     }
 
-    /// Queues the frame for a connection; whether there was one and it was taken.
+    /// Queues the frames for a connection; whether there were any and they were taken.
     fn send(&mut self, conn: &Arc<Conn>, dirty: &mut Vec<Arc<Conn>>) -> bool {
         let audience = match self.envelope.origin {
             Some(origin) if origin.connection == conn.key => Audience::Origin(origin.command),
             _ if self.actor == Some(&conn.user) => Audience::Sender,
+            _ if self.authors.binary_search(&&conn.user).is_ok() => Audience::Author,
             _ => Audience::Others,
         };
         self.queue(conn, audience, dirty)
@@ -214,64 +238,97 @@ impl<'a> Encoder<'a> {
         let Some((at, seq)) = self.envelope.conversation.zip(self.envelope.seq) else {
             return false;
         };
-        let mut known = true;
-        let frame = Conn::frame(|out| known = conn.dialect.skipped(at, seq, out));
-        known
-            && put(
-                conn,
-                Item { frame, durability: Durability::Durable, mark: Some((at, seq)) },
-                dirty,
-            )
+        let frames = Frames::of(|out| conn.dialect().skipped(at, seq, out));
+        put(conn, &frames, Durability::Durable, Some((at, seq)), dirty)
     }
 
     /// Queues the answer for the connection that asked, if the event answers.
     fn answer(&mut self, conn: &Arc<Conn>, dirty: &mut Vec<Arc<Conn>>) -> bool {
         let Some(origin) = self.envelope.origin else { return false };
         let audience = Audience::Origin(origin.command);
-        conn.dialect.variant(self.envelope, audience) == Variant::Reply
+        conn.dialect().variant(self.envelope, audience) == Variant::Reply
             && self.queue(conn, audience, dirty)
     }
 
     fn queue(&mut self, conn: &Arc<Conn>, audience: Audience, dirty: &mut Vec<Arc<Conn>>) -> bool {
-        let Some(frame) = self.frame(conn, audience) else { return false };
         let mark = self.envelope.conversation.zip(self.envelope.seq);
-        put(conn, Item { frame, durability: self.envelope.event.durability(), mark }, dirty)
+        let durability = self.envelope.event.durability();
+        let dialect = conn.dialect();
+        let variant = dialect.variant(self.envelope, audience);
+        if variant == Variant::Reply {
+            let frames = conn.addressed(self.write(dialect, audience));
+            return put(conn, &frames, durability, mark, dirty);
+        }
+        let name = dialect.name();
+        let index = self.made(name, variant, None).unwrap_or_else(|| {
+            let frames = self.write(dialect, audience);
+            self.keep(Made { dialect: name, variant, channel: None, frames })
+        });
+        let Some(channel) = &conn.channel else {
+            return self.made.get(index).is_some_and(|made| {
+                put(conn, &made.frames, durability, mark, dirty)
+            });
+        };
+        // The channel of a conversation has many listeners, that of a user few.
+        let shared = conn.scope.is_some().then_some(channel);
+        if let Some(index) = shared.and_then(|channel| self.made(name, variant, Some(channel))) {
+            return self.made.get(index).is_some_and(|made| {
+                put(conn, &made.frames, durability, mark, dirty)
+            });
+        }
+        let frames = self.made.get(index).map(|made| made.frames.clone()).unwrap_or_default();
+        let frames = conn.addressed(frames);
+        let queued = put(conn, &frames, durability, mark, dirty);
+        if let Some(channel) = shared {
+            let channel = Some(channel.clone());
+            self.keep(Made { dialect: name, variant, channel, frames });
+        }
+        queued
     }
 
-    fn frame(&mut self, conn: &Conn, audience: Audience) -> Option<Frame> {
-        let variant = conn.dialect.variant(self.envelope, audience);
-        let name = conn.dialect.name();
-        if variant != Variant::Reply
-            && let Some((.., frame)) =
-                self.made.iter().find(|made| (made.0, made.1) == (name, variant))
-        {
-            return frame.clone();
-        }
-        let mut known = true;
-        let frame = Conn::frame(|out| known = conn.dialect.encode(self.envelope, audience, out));
-        let frame = known.then_some(frame);
-        if variant != Variant::Reply {
-            self.made.push((name, variant, frame.clone()));
-        }
-        frame
+    fn write(&self, dialect: &dyn Dialect, audience: Audience) -> Vec<Frame> {
+        Frames::of(|out| dialect.encode(self.envelope, audience, &self.scene, out))
+    }
+
+    fn made(&self, name: &str, variant: Variant, channel: Option<&Arc<str>>) -> Option<usize> {
+        self.made.iter().position(|made| {
+            made.variant == variant && made.dialect == name && made.channel.as_ref() == channel
+        })
+    }
+
+    fn keep(&mut self, made: Made) -> usize {
+        self.made.push(made);
+        self.made.len() - 1
     }
 }
 
-/// Queues an item and notes that the connection has something to write.
-fn put(conn: &Arc<Conn>, item: Item, dirty: &mut Vec<Arc<Conn>>) -> bool {
-    let queued = conn.push(item);
-    if queued && !conn.dirty.swap(true, Relaxed) {
+/// Queues frames and notes that the connection has something to write; whether there were any and they were taken.
+fn put(
+    conn: &Arc<Conn>,
+    frames: &[Frame],
+    durability: Durability,
+    mark: Option<(ConversationId, Seq)>,
+    dirty: &mut Vec<Arc<Conn>>,
+) -> bool {
+    let mut queued = false;
+    for frame in frames {
+        // Only Changes are kept for the return of a client that keeps no position.
+        let track = mark.and(conn.track.clone());
+        queued |= conn.push(Item { frame: frame.clone(), durability, mark, track });
+    }
+    if queued && conn.link.mark_dirty() {
         dirty.push(conn.clone());
     }
     queued
 }
 
-/// Sends one event to connections that were chosen by the caller.
+/// Sends one event about people to connections that were chosen by the caller.
 pub(super) fn to_connections<'a>(
     envelope: &Envelope,
     conns: impl Iterator<Item = &'a Arc<Conn>>,
+    settings: &Settings,
     dirty: &mut Vec<Arc<Conn>>,
 ) -> u64 {
-    let mut encoder = Encoder::new(envelope);
+    let mut encoder = Encoder::new(envelope, Scene { place: None, read: &[], settings });
     conns.map(|conn| u64::from(encoder.send(conn, dirty))).sum()
 }

@@ -25,10 +25,11 @@ use parlour_core::{
     command::Actor,
     event::PresenceStatus,
     limits::Limits,
-    model::{ConversationState, Millis, Profile, Role, SessionId},
+    model::{ConversationKind, ConversationState, Millis, Profile, Role, SessionId},
     port::clock::Clock,
     presence::Presence,
 };
+use parlour_wire::{Notice, Place, Scene, Settings};
 use slab::Slab;
 
 use self::{receipts::Told, typing::Typing};
@@ -41,6 +42,7 @@ pub(crate) struct Hub {
     limits: Arc<Limits>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
+    settings: Arc<Settings>,
     draining: AtomicBool,
     /// Commands that have been accepted and are not answered yet.
     pub(crate) open_commands: AtomicUsize,
@@ -48,6 +50,7 @@ pub(crate) struct Hub {
 
 #[derive(Default)]
 struct State {
+    settings: Arc<Settings>,
     conns: HashMap<u64, Arc<Conn>>,
     users: HashMap<UserId, usize>,
     slots: Slab<Slot>,
@@ -82,9 +85,17 @@ struct Slot {
 struct Topic {
     /// The last Change that went through; `None` until the first one.
     last_seq: Option<Seq>,
-    direct: bool,
+    place: Arc<Place>,
+    /// How far the two of a direct conversation have read.
+    read: Vec<(UserId, Seq)>,
     state: ConversationState,
     subscribers: Vec<Subscriber>,
+}
+
+impl Topic {
+    fn is_direct(&self) -> bool {
+        self.place.kind == ConversationKind::Direct
+    }
 }
 
 struct Subscriber {
@@ -116,12 +127,14 @@ impl Hub {
         limits: Arc<Limits>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
+        settings: Arc<Settings>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            state: Mutex::default(),
+            state: Mutex::new(State { settings: settings.clone(), ..State::default() }),
             limits,
             clock,
             metrics,
+            settings,
             draining: AtomicBool::new(false),
             open_commands: AtomicUsize::new(0),
         })
@@ -134,17 +147,22 @@ impl Hub {
         }
         let state = self.state.lock();
         let Some(slot) = state.slot_of(user) else { return Ok(()) };
+        let now = self.seconds();
         let live = slot.conns.iter().filter(|conn| !conn.is_closing());
-        let unresponsive = |conn: &&Arc<Conn>| conn.timing.pinged.load(Relaxed) != 0;
         let replaces = |conn: &&Arc<Conn>| device.is_some() && conn.device.as_deref() == device;
-        let staying = live.filter(|conn| !unresponsive(conn) && !replaces(conn)).count();
-        if staying < self.limits.connections_per_user { Ok(()) } else { Err(Refused::TooMany) }
+        let staying = live.filter(|conn| !is_unresponsive(conn, now) && !replaces(conn));
+        // The channels of one Pusher socket count as one.
+        let mut links: Vec<_> = staying.map(|conn| Arc::as_ptr(&conn.link)).collect();
+        links.sort_unstable();
+        links.dedup();
+        if links.len() < self.limits.connections_per_user { Ok(()) } else { Err(Refused::TooMany) }
     }
 
     /// Takes a connection in. It gets no events yet. Connections that it replaces are closed: the same device in
     /// the same dialect, and past the limit those that have not answered their ping.
     pub(crate) fn register(&self, conn: &Arc<Conn>, profile: &Arc<Profile>) -> Result<(), Refused> {
         self.has_room(&conn.user, conn.device.as_deref())?;
+        let now = self.seconds();
         let mut state = self.state.lock();
         let id = state.slot_or_insert(profile);
         let mut ended = Vec::new();
@@ -152,13 +170,14 @@ impl Hub {
             let same_device = |other: &Arc<Conn>| {
                 conn.device.is_some()
                     && other.device == conn.device
-                    && other.dialect.name() == conn.dialect.name()
+                    && other.kept_as() == conn.kept_as()
+                    && other.scope == conn.scope
             };
             ended.extend(
                 slot.conns.iter().filter(|c| same_device(c)).map(|c| (c.clone(), Close::REPLACED)),
             );
             if slot.conns.len() >= self.limits.connections_per_user {
-                let silent = slot.conns.iter().filter(|c| c.timing.pinged.load(Relaxed) != 0);
+                let silent = slot.conns.iter().filter(|conn| is_unresponsive(conn, now));
                 ended.extend(silent.map(|c| (c.clone(), Close::PING_TIMEOUT)));
             }
             slot.conns.push(conn.clone());
@@ -185,14 +204,12 @@ impl Hub {
         let Some(id) = state.users.get(&conn.user).copied() else { return };
         let Some(slot) = state.slots.get_mut(id) else { return };
         slot.conns.retain(|other| other.key != conn.key);
-        let was_listening = conn.timing.resumed.load(Relaxed) != 0;
+        let was_listening = conn.resumed.load(Relaxed) != 0;
         let mut dirty = Vec::new();
         if was_listening {
             slot.last_seen = self.clock.now();
             let changed = slot.presence.disconnected(conn.away.load(Relaxed), now);
-            if slot.conns.iter().all(|other| other.timing.resumed.load(Relaxed) == 0) {
-                state.stop_typing_everywhere(id);
-            }
+            state.stop_typing_unattended(id);
             if let Some(status) = changed {
                 state.announce(id, status, &mut dirty, &self.metrics);
             }
@@ -231,9 +248,8 @@ impl Hub {
             let spread = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX).max(1);
             // Multiplying by an odd constant scatters the counter over the spread; nobody gains by guessing it.
             let wait = Duration::from_millis(conn.key.wrapping_mul(0x9e37_79b9_7f4a_7c15) % spread);
-            conn.send(Conn::frame(|out| parlour_wire::native::restarting(wait, out)));
-            let close = Close::restarting(wait);
-            conn.finish(Some(parlour_websocket::Frame::close(close.code, &close.reason)));
+            conn.notify(Notice::Restarting(wait));
+            conn.link.finish_with(&Close::restarting(wait));
         }
     }
 
@@ -245,8 +261,53 @@ impl Hub {
     /// Gives every connection up.
     pub(crate) fn abort_all(&self) {
         for conn in self.connections() {
-            conn.abort();
+            conn.link.abort();
         }
+    }
+
+    /// Where an event or an answer belongs, for a dialect to write it.
+    pub(crate) fn with_scene<T>(
+        &self,
+        at: Option<ConversationId>,
+        with: impl FnOnce(&Scene<'_>) -> T,
+    ) -> T {
+        let state = self.state.lock();
+        let topic = at.and_then(|at| state.topics.get(&at));
+        let known = topic.map(|topic| (topic.place.clone(), topic.read.clone()));
+        drop(state);
+        let (place, read) = known.unzip();
+        let read = read.unwrap_or_default();
+        with(&Scene { place: place.as_deref(), read: &read, settings: &self.settings })
+    }
+
+    /// The direct conversation without a subject that a user who is here has with another.
+    pub(crate) fn direct_with(&self, user: &UserId, other: &UserId) -> Option<ConversationId> {
+        let state = self.state.lock();
+        let conversations = state.slot_of(user)?.conversations.iter();
+        let with_other = |conversation: &&ConversationId| {
+            state.topics.get(*conversation).is_some_and(|topic| {
+                topic.place.subject.is_none()
+                    && topic.place.other(user).is_some_and(|peer| peer.id == *other)
+            })
+        };
+        conversations.copied().filter(|conversation| with_other(&conversation)).min()
+    }
+
+    /// Other connections of the same user that are the same to their client: same dialect, conversation and device.
+    pub(crate) fn siblings(&self, conn: &Conn) -> Vec<Arc<Conn>> {
+        let state = self.state.lock();
+        let Some(slot) = state.slot_of(&conn.user) else { return Vec::new() };
+        let same = |other: &&Arc<Conn>| {
+            other.key != conn.key
+                && other.kept_as() == conn.kept_as()
+                && other.scope == conn.scope
+                && other.device == conn.device
+        };
+        slot.conns.iter().filter(same).cloned().collect()
+    }
+
+    fn seconds(&self) -> u32 {
+        u32::try_from(self.clock.monotonic().as_secs()).unwrap_or(u32::MAX).saturating_add(1)
     }
 
     /// When users were last here, for the store; each is given once.
@@ -273,7 +334,7 @@ impl crate::http::Live for Hub {
         conversation: ConversationId,
         active: bool,
     ) -> parlour_core::Result<()> {
-        self.typing(&actor.user, actor.authority, conversation, active)
+        self.typing_of(&actor.user, actor.authority, conversation, active, self.limits.typing_ttl)
     }
 
     fn set_hidden(&self, one: &UserId, other: &UserId, hidden: bool) {
@@ -347,9 +408,15 @@ impl State {
     }
 }
 
+/// Whether a connection has let a ping wait for longer than any network makes it.
+fn is_unresponsive(conn: &Conn, now: u32) -> bool {
+    let pinged = conn.link.timing.pinged.load(Relaxed);
+    pinged != 0 && now.saturating_sub(pinged) >= 2
+}
+
 /// Writes what has gathered in the queues of these connections.
 pub(crate) fn flush(dirty: &mut Vec<Arc<Conn>>) {
     for conn in dirty.drain(..) {
-        conn.flush();
+        conn.link.flush();
     }
 }

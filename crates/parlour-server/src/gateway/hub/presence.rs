@@ -3,17 +3,17 @@
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use parlour_core::{
-    Epoch,
+    ConversationId, Epoch, UserId,
     event::{Envelope, Event, PresenceStatus},
 };
 
-use super::{Hub, State, deliver::to_connections, flush};
+use super::{Hub, Slot, State, deliver::to_connections, flush};
 use crate::{gateway::conn::Conn, metrics::Metrics};
 
 impl Hub {
     /// The person at a connection left the screen, or is back.
     pub(crate) fn set_away(&self, conn: &Conn, away: bool) {
-        if conn.away.swap(away, Relaxed) == away || conn.timing.resumed.load(Relaxed) == 0 {
+        if conn.away.swap(away, Relaxed) == away || conn.resumed.load(Relaxed) == 0 {
             return;
         }
         let mut dirty = Vec::new();
@@ -22,6 +22,47 @@ impl Hub {
         let changed = state.slots.get_mut(id).and_then(|slot| slot.presence.set_away(away));
         if let Some(status) = changed {
             state.announce(id, status, &mut dirty, &self.metrics);
+        }
+        drop(state);
+        flush(&mut dirty);
+    }
+
+    /// Tells the others in a conversation that somebody looks at it.
+    pub(crate) fn show_presence_in(&self, conversation: ConversationId, user: &UserId) {
+        let mut dirty = Vec::new();
+        let state = self.state.lock();
+        let Some(slot) = state.slot_of(user) else { return };
+        let envelope = presence_of(slot, slot.presence.status());
+        let subscribers = state.topics.get(&conversation).map(|topic| &*topic.subscribers);
+        let others = subscribers.unwrap_or_default().iter().filter_map(|s| state.slots.get(s.slot));
+        let listeners: Vec<_> = others
+            .filter(|other| other.user != *user && !slot.hidden.contains(&other.user))
+            .flat_map(|other| &other.conns)
+            .filter(|conn| conn.streaming.load(Relaxed) && conn.covers(conversation))
+            .collect();
+        let told = to_connections(&envelope, listeners.into_iter(), &self.settings, &mut dirty);
+        drop(state);
+        self.metrics.deliveries.inc_by(told);
+        flush(&mut dirty);
+    }
+
+    /// Tells a connection who is there of those in the conversation that it is about.
+    pub(crate) fn tell_who_is_here(&self, conn: &Arc<Conn>) {
+        let Some(scope) = conn.scope else { return };
+        let mut dirty = Vec::new();
+        let state = self.state.lock();
+        let hidden = state.slot_of(&conn.user).map(|slot| slot.hidden.clone()).unwrap_or_default();
+        let subscribers = state.topics.get(&scope).map(|topic| &*topic.subscribers);
+        for subscriber in subscribers.unwrap_or_default() {
+            let Some(other) = state.slots.get(subscriber.slot) else { continue };
+            let status = other.presence.status();
+            if status != PresenceStatus::Offline
+                && other.user != conn.user
+                && !hidden.contains(&other.user)
+            {
+                let envelope = presence_of(other, status);
+                to_connections(&envelope, std::iter::once(conn), &self.settings, &mut dirty);
+            }
         }
         drop(state);
         flush(&mut dirty);
@@ -58,23 +99,32 @@ impl State {
         metrics: &Metrics,
     ) {
         let Some(slot) = self.slots.get(id) else { return };
-        let envelope = Envelope {
-            conversation: None,
-            epoch: Epoch::default(),
-            seq: None,
-            at: slot.last_seen,
-            origin: None,
-            event: Event::Presence {
-                user: slot.profile.clone(),
-                status,
-                last_seen: if status == PresenceStatus::Online { 0 } else { slot.last_seen },
-            },
-        };
+        let envelope = presence_of(slot, status);
+        let conversations = slot.conversations.clone();
         let mut listeners = Vec::new();
         self.each_contact(id, |contact| {
-            let listening = contact.conns.iter().filter(|c| c.streaming.load(Relaxed));
-            listeners.extend(listening.cloned());
+            let concerned = |conn: &&Arc<Conn>| {
+                conn.streaming.load(Relaxed)
+                    && conn.scope.is_none_or(|scope| conversations.contains(&scope))
+            };
+            listeners.extend(contact.conns.iter().filter(concerned).cloned());
         });
-        metrics.deliveries.inc_by(to_connections(&envelope, listeners.iter(), dirty));
+        let told = to_connections(&envelope, listeners.iter(), &self.settings, dirty);
+        metrics.deliveries.inc_by(told);
+    }
+}
+
+fn presence_of(slot: &Slot, status: PresenceStatus) -> Envelope {
+    Envelope {
+        conversation: None,
+        epoch: Epoch::default(),
+        seq: None,
+        at: slot.last_seen,
+        origin: None,
+        event: Event::Presence {
+            user: slot.profile.clone(),
+            status,
+            last_seen: if status == PresenceStatus::Online { 0 } else { slot.last_seen },
+        },
     }
 }

@@ -107,3 +107,49 @@ fn joined(first: Option<Envelope>, second: &Envelope) -> Envelope {
     }
     both
 }
+
+#[cfg(test)]
+mod tests {
+    use parlour_core::{Epoch, MessageId, Seq, model::Watermark, testing::user};
+
+    use super::*;
+
+    fn receipt(read: (u64, u64), covered: std::ops::Range<u64>) -> Envelope {
+        let mark = |seq| Watermark { delivered: Seq(seq), read: Seq(seq) };
+        let covered = covered.map(|id| Covered { message: MessageId(id), sender: user("1") });
+        Envelope {
+            conversation: Some(ConversationId(1)),
+            epoch: Epoch(1),
+            seq: None,
+            at: 0,
+            origin: None,
+            event: Event::Receipt {
+                user: user("2"),
+                from: mark(read.0),
+                to: mark(read.1),
+                version: read.1,
+                covered: covered.collect(),
+            },
+        }
+    }
+
+    #[test]
+    fn g12_what_waited_is_told_with_all_that_it_covers() {
+        let most = Covered::MOST as u64;
+        let cases = [
+            ((0..2), (2..4), (0..4)),
+            ((0..0), (2..4), (2..4)),
+            ((0..2), (2..2), (0..2)),
+            ((0..most), (most..most + 3), (3..most + 3)),
+            ((0..5), (5..5 + most), (5..5 + most)),
+        ];
+        for (first, second, both) in cases {
+            let waiting = receipt((0, first.end), first.clone());
+            let newer = receipt((first.end, second.end), second.clone());
+            let expected = receipt((0, second.end), both);
+            assert_eq!(joined(Some(waiting), &newer), expected, "{first:?} and {second:?}");
+        }
+        let alone = receipt((3, 4), 3..4);
+        assert_eq!(joined(None, &alone), alone);
+    }
+}

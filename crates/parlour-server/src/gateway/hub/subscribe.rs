@@ -6,11 +6,12 @@ use foldhash::HashMap;
 use parlour_core::{
     ConversationId, Seq, UserId,
     event::{Event, PresenceStatus},
-    model::{Conversation, ConversationKind, ConversationState, Membership, Participant, Role},
+    model::{Conversation, ConversationKind, ConversationState, Membership, Participant, Profile, Role},
 };
+use parlour_wire::Place;
 
 use super::{Hub, Slot, State, Subscriber, Topic, flush};
-use crate::gateway::conn::Conn;
+use crate::gateway::{close::Close, conn::Conn};
 
 impl Hub {
     /// A connection is about to read its user's conversations. Whether they are subscribed already.
@@ -34,8 +35,8 @@ impl Hub {
                 *conversation == membership.conversation && *seq > membership.last_seq
             };
             if !left.iter().any(gone) {
-                let place = Place::from(membership);
-                state.subscribe(id, &place);
+                let seat = Seat::of(membership, state.slots.get(id).map(|slot| &slot.profile));
+                state.subscribe(id, &seat);
             }
         }
     }
@@ -58,7 +59,7 @@ impl Hub {
         conn.release(floors, |conversation, seq| {
             heads.get(&conversation).is_some_and(|head| seq <= *head)
         });
-        conn.timing.resumed.store(now.max(1), Relaxed);
+        conn.resumed.store(now.max(1), Relaxed);
         conn.streaming.store(!conn.is_closing(), Relaxed);
         let mut dirty = vec![conn.clone()];
         if let Some(slot) = state.slots.get_mut(id)
@@ -99,26 +100,48 @@ impl Hub {
 }
 
 /// What a subscription needs to know.
-pub(super) struct Place {
-    conversation: ConversationId,
+struct Seat {
+    place: Arc<Place>,
+    read: Vec<(UserId, Seq)>,
     joined: Seq,
     past: Arc<[(Seq, Seq)]>,
     role: Role,
-    direct: bool,
     state: ConversationState,
 }
 
-impl From<&Membership> for Place {
-    fn from(membership: &Membership) -> Self {
+impl Seat {
+    fn of(membership: &Membership, own: Option<&Arc<Profile>>) -> Self {
+        let both = membership.peer.as_ref().zip(own);
+        let read = both.map(|(peer, own)| {
+            vec![(own.id.clone(), membership.watermark.read), (peer.profile.id.clone(), peer.read)]
+        });
         Self {
-            conversation: membership.conversation,
+            place: Arc::new(Place {
+                id: membership.conversation,
+                kind: membership.kind,
+                subject: membership.subject.clone(),
+                peers: both.map(|(peer, own)| [own.clone(), peer.profile.clone()]),
+            }),
+            read: read.unwrap_or_default(),
             joined: membership.joined_seq,
             past: membership.past.clone(),
             role: membership.role,
-            direct: membership.kind == ConversationKind::Direct,
             state: membership.state,
         }
     }
+}
+
+/// The place of a conversation that was just made, and how far its two have read.
+fn place_of(made: &Conversation, people: &[Participant]) -> (Arc<Place>, Vec<(UserId, Seq)>) {
+    let peers = match people {
+        [one, other] if made.kind == ConversationKind::Direct => {
+            Some([one.profile.clone(), other.profile.clone()])
+        }
+        _ => None,
+    };
+    let read = peers.iter().flatten().map(|peer| (peer.id.clone(), Seq::ZERO)).collect();
+    let place = Place { id: made.id, kind: made.kind, subject: made.subject.clone(), peers };
+    (Arc::new(place), read)
 }
 
 impl State {
@@ -127,21 +150,23 @@ impl State {
         self.slots.get_mut(id)
     }
 
-    fn subscribe(&mut self, id: usize, place: &Place) {
-        let topic = self.topics.entry(place.conversation).or_insert_with(|| Topic {
+    fn subscribe(&mut self, id: usize, seat: &Seat) {
+        let conversation = seat.place.id;
+        let topic = self.topics.entry(conversation).or_insert_with(|| Topic {
             last_seq: None,
-            direct: place.direct,
-            state: place.state,
+            place: seat.place.clone(),
+            read: seat.read.clone(),
+            state: seat.state,
             subscribers: Vec::new(),
         });
-        let past = place.past.clone();
-        let subscriber = Subscriber { slot: id, joined: place.joined, past, role: place.role };
+        let past = seat.past.clone();
+        let subscriber = Subscriber { slot: id, joined: seat.joined, past, role: seat.role };
         match topic.subscribers.iter_mut().find(|s| s.slot == id) {
             Some(known) => *known = subscriber,
             None => {
                 topic.subscribers.push(subscriber);
                 if let Some(slot) = self.slots.get_mut(id) {
-                    slot.conversations.push(place.conversation);
+                    slot.conversations.push(conversation);
                 }
             }
         }
@@ -149,17 +174,18 @@ impl State {
 
     /// Lets those who are here listen to a conversation that was just made.
     pub(super) fn conversation_created(&mut self, made: &Conversation, people: &[Participant]) {
+        let (place, read) = place_of(made, people);
         for person in people {
             if let Some(id) = self.users.get(&person.profile.id).copied() {
-                let place = Place {
-                    conversation: made.id,
+                let seat = Seat {
+                    place: place.clone(),
+                    read: read.clone(),
                     joined: Seq::ZERO,
                     past: Arc::default(),
                     role: person.role,
-                    direct: made.kind == ConversationKind::Direct,
                     state: made.state,
                 };
-                self.subscribe(id, &place);
+                self.subscribe(id, &seat);
             }
         }
         if let Some(topic) = self.topics.get_mut(&made.id) {
@@ -175,14 +201,22 @@ impl State {
         who: &Participant,
         past: &Arc<[(Seq, Seq)]>,
     ) {
-        if let Some(id) = self.users.get(&who.profile.id).copied() {
-            let state = self.topics.get(&at).map_or(ConversationState::Open, |topic| topic.state);
-            let role = who.role;
-            let joined = Seq(seq.0.saturating_sub(1));
-            let past = past.clone();
-            let place = Place { conversation: at, joined, past, role, direct: false, state };
-            self.subscribe(id, &place);
-        }
+        let Some(id) = self.users.get(&who.profile.id).copied() else { return };
+        let topic = self.topics.get(&at);
+        let state = topic.map_or(ConversationState::Open, |topic| topic.state);
+        let place = topic.map(|topic| topic.place.clone()).unwrap_or_else(|| {
+            // Nobody here has listened so far, so its subject is not known; only direct conversations show theirs.
+            Arc::new(Place { id: at, kind: ConversationKind::Group, subject: None, peers: None })
+        });
+        let seat = Seat {
+            place,
+            read: Vec::new(),
+            joined: Seq(seq.0.saturating_sub(1)),
+            past: past.clone(),
+            role: who.role,
+            state,
+        };
+        self.subscribe(id, &seat);
     }
 
     /// After this, somebody no longer listens.
@@ -192,6 +226,10 @@ impl State {
             slot.conversations.retain(|conversation| *conversation != at);
             if slot.loading > 0 {
                 slot.left_while_loading.push((at, seq));
+            }
+            // Connections that are about this conversation alone have nothing left to say.
+            for conn in slot.conns.iter().filter(|conn| conn.scope == Some(at)) {
+                conn.close(&Close::REMOVED);
             }
         }
         self.typing.remove(&(at, id));
@@ -215,6 +253,11 @@ impl State {
                     known.role = *role;
                 }
             }
+            Event::Receipt { user, to, .. } => {
+                if let Some((_, read)) = topic.read.iter_mut().find(|(reader, _)| reader == user) {
+                    *read = to.read.max(*read);
+                }
+            }
             Event::ConversationChanged { state: None, .. }
             | Event::ConversationCreated { .. }
             | Event::MessageCreated(_)
@@ -222,7 +265,6 @@ impl State {
             | Event::MessageDeleted(_)
             | Event::ParticipantJoined { .. }
             | Event::ParticipantLeft { .. }
-            | Event::Receipt { .. }
             | Event::Typing { .. }
             | Event::Presence { .. } => {}
         }

@@ -1,6 +1,9 @@
 //! Who is writing: at most one frame a second for each person and conversation, and an end for every beginning.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use parlour_core::{
     ConversationId, Epoch, Result, UserId,
@@ -15,6 +18,9 @@ use crate::{gateway::conn::Conn, metrics::Metrics};
 
 /// Shortest time between two frames about the same person in the same conversation.
 const SPACING: Duration = Duration::from_secs(1);
+
+/// How long typing lasts that clients announce once, when it begins.
+const SPELL: Duration = Duration::from_secs(30);
 
 /// What others were last told of somebody's typing, and what is so.
 pub(super) struct Typing {
@@ -39,10 +45,26 @@ impl Hub {
     /// Those of the policy.
     pub(crate) fn typing(
         &self,
+        conn: &Conn,
+        conversation: ConversationId,
+        active: bool,
+    ) -> Result<()> {
+        let ttl = match conn.dialect().keeps_position() {
+            true => self.limits.typing_ttl,
+            // Its clients say it once a spell.
+            false => SPELL,
+        };
+        self.typing_of(&conn.user, conn.authority, conversation, active, ttl)
+    }
+
+    /// The same without a connection; it is over after `ttl` if nothing more is said.
+    pub(crate) fn typing_of(
+        &self,
         user: &UserId,
         authority: Authority,
         conversation: ConversationId,
         active: bool,
+        ttl: Duration,
     ) -> Result<()> {
         let now = self.clock.monotonic();
         let mut dirty = Vec::new();
@@ -51,7 +73,6 @@ impl Hub {
         let facts = state.typing_facts(id, authority, conversation);
         decide(Action::Type, &facts)?;
         if let Some(id) = id {
-            let ttl = self.limits.typing_ttl;
             state.typing_is((conversation, id), active, now, now + ttl, &mut dirty, &self.metrics);
         }
         drop(state);
@@ -86,7 +107,7 @@ impl State {
         let own =
             topic.zip(id).and_then(|(topic, id)| topic.subscribers.iter().find(|s| s.slot == id));
         let kind = match topic {
-            Some(topic) if topic.direct => ConversationKind::Direct,
+            Some(topic) if topic.is_direct() => ConversationKind::Direct,
             _ => ConversationKind::Group,
         };
         Facts {
@@ -174,10 +195,15 @@ impl State {
         }
     }
 
-    /// The last connection went: so does its typing, with the next sweep.
-    pub(super) fn stop_typing_everywhere(&mut self, id: usize) {
-        for ((_, slot), typing) in &mut self.typing {
-            if *slot == id {
+    /// A connection went: so does the typing in conversations that no other one of the user covers, with the next
+    /// sweep.
+    pub(super) fn stop_typing_unattended(&mut self, id: usize) {
+        let Some(slot) = self.slots.get(id) else { return };
+        for ((conversation, typist), typing) in &mut self.typing {
+            let attends = |conn: &Arc<Conn>| {
+                conn.covers(*conversation) && conn.resumed.load(Relaxed) != 0 && !conn.is_closing()
+            };
+            if *typist == id && !slot.conns.iter().any(attends) {
                 typing.active = false;
             }
         }
