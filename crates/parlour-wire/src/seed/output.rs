@@ -4,6 +4,7 @@ use parlour_core::{
     Error,
     event::PresenceStatus,
     model::{Millis, Profile},
+    port::store::Appended,
 };
 use serde::Serialize;
 
@@ -13,6 +14,17 @@ use crate::{Notice, Sink, Tag};
 /// Writes a frame.
 pub(crate) fn write(frame: &impl Serialize, out: &mut dyn Sink) {
     crate::json::write(frame, out.frame());
+}
+
+/// Whether a message is the answer to a send, not to an edit or a deletion: a send that is repeated is answered as it
+/// was at first, whatever has become of the message since.
+pub(crate) fn answers_send(tag: &Tag, appended: &Appended) -> bool {
+    let message = &appended.message;
+    match &tag.client_id {
+        Some(id) => message.client_id.as_ref().is_some_and(|first| first.as_str() == &**id),
+        // Without a name nothing is a repetition of a send, and what has changed since is no send.
+        None => !appended.duplicate && message.change_seq == message.seq,
+    }
 }
 
 /// Writes why something was not done.

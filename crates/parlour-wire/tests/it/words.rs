@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::transcripts::{contract, told};
+use crate::{fixtures::contract, transcripts::told};
 
 /// The commands that the decoder knows, read from its own source.
 fn commands() -> BTreeSet<String> {
