@@ -134,6 +134,27 @@ pub fn open(
     }
 }
 
+/// Opens a temporary copy of the database at `url`, which may be in use and is not changed: for trying out what
+/// something would do. It is gone when the store ends.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn open_copy(
+    url: &str,
+    options: OpenOptions,
+    sink: Arc<dyn CommitSink>,
+) -> Result<Arc<dyn Store>, OpenError> {
+    match Address::parse(url)? {
+        Address::Sqlite(place) => {
+            let place = match place {
+                sqlite::Place::File(file) => sqlite::Place::CopyOf(file),
+                other => other,
+            };
+            Ok(Arc::new(sqlite::SqliteStore::open(place, options, sink)?))
+        }
+    }
+}
+
 /// Brings the schema of the database at `url` up to date and returns the names of the migrations that were
 /// applied. [`open`] does it by itself.
 ///

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, OpenFlags, backup::Progress, config::DbConfig};
 
 use super::migrate::database_error;
 use crate::OpenError;
@@ -25,6 +25,8 @@ pub(crate) enum Place {
     File(PathBuf),
     /// In a private file that is removed at the end.
     Temporary,
+    /// The same, beginning as a copy of this one, which may be in use.
+    CopyOf(PathBuf),
 }
 
 /// A database file that this process holds, until this is dropped.
@@ -44,6 +46,7 @@ impl Held {
         let (path, temporary) = match place {
             Place::File(path) => (path, false),
             Place::Temporary => (temporary_file()?, true),
+            Place::CopyOf(original) => (copy(&original)?, true),
         };
         let in_file = |source| OpenError::Io { file: path.clone(), source };
         private().write(true).create(true).truncate(false).open(&path).map_err(in_file)?;
@@ -162,6 +165,25 @@ fn temporary_file() -> Result<PathBuf, OpenError> {
             Err(source) => return Err(OpenError::Io { file: folder, source }),
         }
     }
+}
+
+/// A private copy, made while others may use the original. Of nothing it is an empty one.
+fn copy(original: &Path) -> Result<PathBuf, OpenError> {
+    let file = temporary_file()?;
+    if original.exists() {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let quietly: Option<fn(Progress)> = None;
+        let copied = Connection::open_with_flags(original, flags)
+            .and_then(|connection| connection.backup(rusqlite::MAIN_DB, &file, quietly));
+        if let Err(source) = copied {
+            if let Some(folder) = file.parent() {
+                // What matters is why there is no copy.
+                let _ = fs::remove_dir_all(folder);
+            }
+            return Err(database_error(original, source));
+        }
+    }
+    Ok(file)
 }
 
 #[cfg(unix)]

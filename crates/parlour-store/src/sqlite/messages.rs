@@ -129,6 +129,16 @@ fn load(db: &Db, id: MessageId) -> rusqlite::Result<Option<Message>> {
 
 /// What must be the same for a repetition to be one. Every part is led by its length, so none runs into the next.
 fn content_hash(message: &SendMessage) -> [u8; 32] {
+    hash_of(&message.text, message.metadata.as_deref(), message.kind, message.reply_to)
+}
+
+/// The same, of the parts.
+pub(super) fn hash_of(
+    text: &str,
+    metadata: Option<&str>,
+    kind: MessageKind,
+    reply_to: Option<MessageId>,
+) -> [u8; 32] {
     let mut hash = Sha256::new();
     let mut part = |bytes: Option<&[u8]>| {
         hash.update([u8::from(bytes.is_some())]);
@@ -136,10 +146,10 @@ fn content_hash(message: &SendMessage) -> [u8; 32] {
         hash.update((bytes.len() as u64).to_be_bytes());
         hash.update(bytes);
     };
-    part(Some(message.text.as_bytes()));
-    part(message.metadata.as_deref().map(str::as_bytes));
-    part(Some(&rows::message_kind(message.kind).to_be_bytes()));
-    part(message.reply_to.map(|id| id.0.to_be_bytes()).as_ref().map(<[u8; 8]>::as_slice));
+    part(Some(text.as_bytes()));
+    part(metadata.map(str::as_bytes));
+    part(Some(&rows::message_kind(kind).to_be_bytes()));
+    part(reply_to.map(|id| id.0.to_be_bytes()).as_ref().map(<[u8; 8]>::as_slice));
     hash.finalize().into()
 }
 

@@ -27,6 +27,7 @@ pub(super) const ALL: &[Migration] = &[
         name: "0002_sockets",
         sql: include_str!("../../migrations/sqlite/0002_sockets.sql"),
     },
+    Migration { name: "0003_import", sql: include_str!("../../migrations/sqlite/0003_import.sql") },
 ];
 
 /// Verifies what was applied and returns what is missing.

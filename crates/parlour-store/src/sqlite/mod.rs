@@ -19,6 +19,7 @@ mod readers;
 mod rows;
 mod sessions;
 mod sockets;
+mod transfer;
 mod users;
 mod writer;
 
@@ -238,6 +239,6 @@ pub(crate) fn pending_migrations(place: Place) -> Result<Vec<String>, OpenError>
             let connection = file::connect_reader(&path)?;
             migrate::pending(&connection, &path, migrate::ALL).map(names)
         }
-        Place::File(_) | Place::Temporary => Ok(names(migrate::ALL)),
+        Place::File(_) | Place::Temporary | Place::CopyOf(_) => Ok(names(migrate::ALL)),
     }
 }

@@ -203,7 +203,8 @@ fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
     Ok(Found { user, fields })
 }
 
-fn save(tx: &Tx<'_>, update: &ProfileUpdate, now: Millis) -> Step<User> {
+/// Makes a user or updates his profile.
+pub(super) fn save(tx: &Tx<'_>, update: &ProfileUpdate, now: Millis) -> Step<User> {
     let id = &update.id;
     match load(tx.db, id)? {
         None => insert(tx, id, &Fields::default().updated(update), now)?,

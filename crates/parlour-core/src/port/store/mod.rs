@@ -22,6 +22,7 @@ mod log;
 mod messages;
 mod sessions;
 mod sockets;
+pub mod transfer;
 mod users;
 
 pub use self::{
@@ -46,7 +47,14 @@ use crate::{
 
 /// Everything that is kept.
 pub trait Store:
-    UserStore + ConversationStore + MessageStore + LogStore + AccountStore + SessionStore + SocketStore
+    UserStore
+    + ConversationStore
+    + MessageStore
+    + LogStore
+    + AccountStore
+    + SessionStore
+    + SocketStore
+    + transfer::TransferStore
 {
     /// Whether the store answers and can write.
     ///

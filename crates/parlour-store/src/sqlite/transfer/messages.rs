@@ -1,0 +1,206 @@
+//! The host's messages get their places in a log.
+
+use parlour_core::{
+    ClientId, ConversationId, MessageId, Seq, UserId,
+    model::{ConversationKind, MessageKind},
+    port::store::transfer::{Fault, HostMessage, KeyKind},
+};
+
+use super::{
+    history::{Batch, Group, kept_number},
+    keys::{self, State},
+    log::Log,
+    merge,
+};
+use crate::sqlite::{
+    batch::Tx,
+    db::{Db, Step},
+    directs, messages as stored,
+    rows::{self, int, number},
+    users,
+};
+
+/// The state of a message as far as a host can change it.
+pub(super) fn state(message: &HostMessage) -> State {
+    keys::state(&[message.text.as_deref(), message.metadata.as_deref()])
+}
+
+/// Where a message is.
+pub(super) fn conversation_of(db: &Db, id: MessageId) -> rusqlite::Result<Option<ConversationId>> {
+    db.one("SELECT conversation FROM messages WHERE id = ?1", [int(id.0)], |row| {
+        number(row, 0).map(ConversationId)
+    })
+}
+
+/// Puts the new messages of a batch into their conversation, in the order of time and id.
+pub(super) fn place<'a>(
+    tx: &mut Tx<'_>,
+    batch: &mut Batch<'a>,
+    log: &mut Log,
+    group: &mut Group<'a>,
+) -> Step<()> {
+    let mut fresh = std::mem::take(&mut group.fresh);
+    sort(&mut fresh);
+    let mut checked = Vec::with_capacity(fresh.len());
+    for (index, message) in fresh {
+        match check(tx.db, log, message)? {
+            Ok(None) => checked.push((index, message)),
+            Ok(Some(same)) => {
+                // The host has sent it to us as well: it is here already.
+                let source = &batch.options.source;
+                let (id, state) = (&message.host_id, state(message));
+                keys::keep(tx.db, source, KeyKind::Message, id, same.0, &state)?;
+                group.known.push((same, message, false));
+            }
+            Err(fault) => batch.fault(index, fault),
+        }
+    }
+    if log.last_seq > Seq::ZERO {
+        let older = checked.partition_point(|(_, message)| message.created_at() < log.latest_at);
+        if older > 0 && batch.options.merge {
+            let places = merge::make_room(tx.db, log, &checked)?;
+            for ((_, message), seq) in checked.into_iter().zip(places) {
+                store(tx, batch, log, message, seq)?;
+                group.placed.push((seq, message));
+            }
+            return Ok(());
+        }
+        for (index, _) in checked.drain(..older) {
+            batch.fault(index, Fault::Older);
+        }
+    } else if let Some((_, first)) = checked.first() {
+        log.created_at = log.created_at.min(first.created_at());
+        (log.active_at, log.latest_at) = (log.created_at, log.created_at);
+    }
+    for (_, message) in checked {
+        let seq = log.next(message.created_at());
+        log.active_at = log.latest_at;
+        store(tx, batch, log, message, seq)?;
+        group.placed.push((seq, message));
+    }
+    Ok(())
+}
+
+/// By time, then by the host's ids: numbers as numbers.
+fn sort(fresh: &mut [(usize, &HostMessage)]) {
+    fresh.sort_by_cached_key(|(_, message)| {
+        let number = message.host_id.parse::<u64>().unwrap_or(u64::MAX);
+        (message.created_micros, number, message.host_id.clone())
+    });
+}
+
+/// Whether a message can be said there; the message that it is already, by its client id.
+fn check(db: &Db, log: &Log, message: &HostMessage) -> Step<Result<Option<MessageId>, Fault>> {
+    if log.kind == ConversationKind::Direct
+        && message.kind == MessageKind::Text
+        && !directs::is_in(db, log.id, &message.sender)?
+    {
+        return Ok(Err(Fault::NotIn(message.sender.clone())));
+    }
+    let Some(client_id) = &message.client_id else {
+        return Ok(Ok(None));
+    };
+    let found: Option<(u64, bool)> = db.one(
+        "SELECT id, text IS ?4 FROM messages WHERE conversation = ?1 AND sender = ?2 AND client_id = ?3",
+        (int(log.id.0), message.sender.as_str(), client_id.as_str(), &message.text),
+        |row| Ok((number(row, 0)?, row.get(1)?)),
+    )?;
+    Ok(match found {
+        None => Ok(None),
+        Some((id, true)) => Ok(Some(MessageId(id))),
+        Some((_, false)) => Err(Fault::ClientId),
+    })
+}
+
+fn store(
+    tx: &Tx<'_>,
+    batch: &mut Batch<'_>,
+    log: &Log,
+    message: &HostMessage,
+    seq: Seq,
+) -> Step<()> {
+    let options = batch.options;
+    users::ensure(tx, &message.sender, message.created_at())?;
+    let reply_to = match &message.reply_to {
+        None => None,
+        Some(target) => {
+            let found = answered(tx.db, &options.source, log.id, target)?;
+            batch.report.lost_replies += u64::from(found.is_none());
+            found
+        }
+    };
+    let wanted = kept_number(options, &message.host_id);
+    let id = match wanted {
+        Some(id) if !tx.db.exists("SELECT 1 FROM messages WHERE id = ?1", [int(id)])? => Some(id),
+        Some(_) => {
+            batch.report.renumbered += 1;
+            None
+        }
+        None => None,
+    };
+    let text = message.text.as_deref();
+    let metadata = message.metadata.as_deref().filter(|_| text.is_some());
+    let hash =
+        stored::hash_of(text.unwrap_or_default(), metadata, message.kind, reply_to.map(MessageId));
+    tx.db.run(
+        "INSERT INTO messages (id, conversation, seq, change_seq, sender, client_id, content_hash, kind, \
+           text, metadata, reply_to, created_at, edited_at, deleted_at) \
+         VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        (
+            id.map(int),
+            int(log.id.0),
+            int(seq.0),
+            message.sender.as_str(),
+            message.client_id.as_ref().map(ClientId::as_str),
+            hash,
+            rows::message_kind(message.kind),
+            text,
+            metadata,
+            reply_to.map(int),
+            message.created_at(),
+            message.edited_at,
+            message.deleted_at.filter(|_| text.is_none()),
+        ),
+    )?;
+    let id = u64::try_from(tx.db.connection().last_insert_rowid()).unwrap_or_default();
+    let (source, host_id) = (&options.source, &message.host_id);
+    keys::keep(tx.db, source, KeyKind::Message, host_id, id, &state(message))?;
+    batch.report.messages += 1;
+    Ok(())
+}
+
+/// The message that a reply answers, if it is here, in this conversation.
+fn answered(
+    db: &Db,
+    source: &str,
+    conversation: ConversationId,
+    host_id: &str,
+) -> rusqlite::Result<Option<u64>> {
+    let Some((target, _)) = keys::find(db, source, KeyKind::Message, host_id)? else {
+        return Ok(None);
+    };
+    Ok((conversation_of(db, MessageId(target))? == Some(conversation)).then_some(target))
+}
+
+/// The seq of a message under the host's id, in this conversation.
+pub(super) fn seq_of(
+    db: &Db,
+    source: &str,
+    conversation: ConversationId,
+    host_id: &str,
+) -> rusqlite::Result<Option<Seq>> {
+    match answered(db, source, conversation, host_id)? {
+        None => Ok(None),
+        Some(id) => seq_by_id(db, MessageId(id)),
+    }
+}
+
+/// The seq of a message.
+pub(super) fn seq_by_id(db: &Db, id: MessageId) -> rusqlite::Result<Option<Seq>> {
+    db.one("SELECT seq FROM messages WHERE id = ?1", [int(id.0)], |row| rows::seq(row, 0))
+}
+
+/// Whom a message counts as read by, beside what is said: its sender, if it is his own word.
+pub(super) fn author(message: &HostMessage) -> Option<&UserId> {
+    (message.kind == MessageKind::Text).then_some(&message.sender)
+}
