@@ -84,8 +84,8 @@ mod tests {
         frame(text, &caller).command.map_err(|error| error.code)
     }
 
-    fn check(text: &str, expected: Result<Command, Code>) {
-        assert_eq!(decode_as("1", text), expected, "{text}");
+    fn check(text: &str, expected: &Result<Command, Code>) {
+        assert_eq!(&decode_as("1", text), expected, "{text}");
     }
 
     fn send(recipient: Option<&str>, item: Option<u64>, client_id: Option<&str>) -> Command {
@@ -106,29 +106,26 @@ mod tests {
         let whole = Ok(send(Some("2"), Some(5), None));
         check(
             r#"{"message":"hi","sender_id":1,"recipient_id":2,"item_id":5,"image":null}"#,
-            whole.clone(),
+            &whole,
         );
         check(
             r#"{"message":"hi","sender_id":"1","recipient_id":"2","item_id":"5","image":""}"#,
-            whole,
+            &whole,
         );
         let bare = Ok(send(None, None, None));
-        check(r#"{"message":"hi"}"#, bare.clone());
-        check(
-            r#"{"message":"hi","sender_id":null,"recipient_id":null,"item_id":null}"#,
-            bare.clone(),
-        );
-        check(r#"{"type":"chat_message","message":"hi"}"#, bare);
+        check(r#"{"message":"hi"}"#, &bare);
+        check(r#"{"message":"hi","sender_id":null,"recipient_id":null,"item_id":null}"#, &bare);
+        check(r#"{"type":"chat_message","message":"hi"}"#, &bare);
         for name in ["client_id", "tempId", "temp_id"] {
             let text = format!(r#"{{"message":"hi","sender_id":1,"{name}":"c"}}"#);
-            check(&text, Ok(send(None, None, Some("c"))));
+            check(&text, &Ok(send(None, None, Some("c"))));
         }
     }
 
     #[test]
     fn e3_a_sender_is_never_taken_from_a_frame() {
         let text = r#"{"message":"hi","sender_id":2,"client_id":"c"}"#;
-        check(text, Err(Code::Forbidden));
+        check(text, &Err(Code::Forbidden));
         let (me, limits) = (user("1"), Limits::default());
         let caller = Caller { user: &me, scope: Some(ConversationId(9)), limits: &limits };
         assert_eq!(frame(text, &caller).tag.client_id.as_deref(), Some("c"));
@@ -154,10 +151,10 @@ mod tests {
             r#"{"message":"a","image":7}"#,
             r#"["a",1,2,3]"#,
         ] {
-            check(misfit, Err(Code::InvalidFrame));
+            check(misfit, &Err(Code::InvalidFrame));
         }
-        check(r#"{"type":"typing_indicator","is_typing":true}"#, Err(Code::UnknownType));
-        check("hello", Err(Code::InvalidJson));
+        check(r#"{"type":"typing_indicator","is_typing":true}"#, &Err(Code::UnknownType));
+        check("hello", &Err(Code::InvalidJson));
     }
 
     #[test]

@@ -99,8 +99,8 @@ mod tests {
         frame(text, &caller).command.map_err(|error| error.code)
     }
 
-    fn check(text: &str, expected: Result<Command, Code>) {
-        assert_eq!(decode_in(Some(ConversationId(9)), text), expected, "{text}");
+    fn check(text: &str, expected: &Result<Command, Code>) {
+        assert_eq!(&decode_in(Some(ConversationId(9)), text), expected, "{text}");
     }
 
     fn send(text: &str, client_id: Option<&str>) -> Command {
@@ -119,36 +119,36 @@ mod tests {
     #[test]
     fn each_frame_of_its_clients() {
         let hi = Ok(send("hi", None));
-        check(r#"{"type":"chat_message","content":"hi","attachments":null}"#, hi.clone());
-        check(r#"{"type":"chat_message","content":"hi"}"#, hi.clone());
-        check(r#"{"type":"chat_message","content":"hi","attachments":[ ]}"#, hi.clone());
-        check(r#"{"type":"chat_message","content":"hi","client_id":null}"#, hi);
+        check(r#"{"type":"chat_message","content":"hi","attachments":null}"#, &hi);
+        check(r#"{"type":"chat_message","content":"hi"}"#, &hi);
+        check(r#"{"type":"chat_message","content":"hi","attachments":[ ]}"#, &hi);
+        check(r#"{"type":"chat_message","content":"hi","client_id":null}"#, &hi);
         for name in ["client_id", "tempId", "temp_id"] {
             let text = format!(r#"{{"type":"chat_message","content":"a\n\u00e9","{name}":"c"}}"#);
-            check(&text, Ok(send("a\né", Some("c"))));
+            check(&text, &Ok(send("a\né", Some("c"))));
         }
         let conversation = ConversationId(9);
         for active in [true, false] {
             let text = format!(r#"{{"type":"typing_indicator","is_typing":{active}}}"#);
-            check(&text, Ok(Command::Typing { conversation, active }));
+            check(&text, &Ok(Command::Typing { conversation, active }));
         }
         let messages = vec![MessageId(42)];
         let read = Command::MarkMessages { conversation: Some(conversation), messages };
-        check(r#"{"type":"read_receipt","message_id":42}"#, Ok(read));
+        check(r#"{"type":"read_receipt","message_id":42}"#, &Ok(read));
         let message = MessageId(42);
         let edit = Command::EditMessage { message, text: "b".into() };
-        check(r#"{"type":"edit_message","message_id":42,"content":"b"}"#, Ok(edit));
+        check(r#"{"type":"edit_message","message_id":42,"content":"b"}"#, &Ok(edit));
         let delete = Command::DeleteMessage { message };
-        check(r#"{"type":"delete_message","message_id":42}"#, Ok(delete));
+        check(r#"{"type":"delete_message","message_id":42}"#, &Ok(delete));
     }
 
     #[test]
     fn e3_what_a_client_says_of_itself_is_ignored() {
         let text = r#"{"type":"chat_message","content":"hi","sender_id":2,"user_id":2,"conversation_id":1,"created_at":"x","is_read":true,"id":5,"role":"owner"}"#;
-        check(text, Ok(send("hi", None)));
+        check(text, &Ok(send("hi", None)));
         let text =
             r#"{"type":"typing_indicator","is_typing":true,"user_id":2,"conversation_id":1}"#;
-        check(text, Ok(Command::Typing { conversation: ConversationId(9), active: true }));
+        check(text, &Ok(Command::Typing { conversation: ConversationId(9), active: true }));
     }
 
     #[test]
@@ -175,13 +175,13 @@ mod tests {
             r#"{"type":"delete_message","message_id":1.5}"#,
             r#"["chat_message"]"#,
         ] {
-            check(misfit, Err(Code::InvalidFrame));
+            check(misfit, &Err(Code::InvalidFrame));
         }
         let long =
             format!(r#"{{"type":"chat_message","content":"a","tempId":"{}"}}"#, "c".repeat(65));
-        check(&long, Err(Code::TooLong));
-        check(r#"{"type":"message"}"#, Err(Code::UnknownType));
-        check("hello", Err(Code::InvalidJson));
+        check(&long, &Err(Code::TooLong));
+        check(r#"{"type":"message"}"#, &Err(Code::UnknownType));
+        check("hello", &Err(Code::InvalidJson));
     }
 
     #[test]
