@@ -98,7 +98,7 @@ impl Signer {
     /// Checks the `auth` of a sign-in. `user_data` is that of the frame, as it was received.
     ///
     /// # Errors
-    /// [`Refusal::InvalidKey`] for another key, [`Refusal::InvalidSignature`] for everything else.
+    /// [`Refusal::InvalidSignature`], for another key too.
     pub fn verify_user(
         &self,
         auth: &str,
@@ -106,7 +106,7 @@ impl Signer {
         user_data: &str,
     ) -> Result<(), Refusal> {
         let refusal = || Refusal::InvalidSignature { socket, channel: None, with_data: false };
-        let digest = self.digest(auth, refusal)?;
+        let digest = self.digest(auth, refusal).map_err(|_| refusal())?;
         self.user_mac(socket, user_data).verify_slice(&digest).map_err(|_| refusal())
     }
 

@@ -23,8 +23,9 @@ const SEEDS: &[&str] = &[
 ];
 
 fn json(out: &[u8], of: &str) -> Value {
-    let value: Value =
-        serde_json::from_slice(out).unwrap_or_else(|error| panic!("{error}: written of {of}"));
+    let parsed = serde_json::from_slice::<Value>(out);
+    assert!(parsed.is_ok(), "{parsed:?}: written of {of}");
+    let value = parsed.unwrap();
     let fields = value.as_object().unwrap();
     assert!(fields.values().all(|field| !field.is_null()), "a null key, written of {of}");
     value

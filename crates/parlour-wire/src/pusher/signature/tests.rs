@@ -77,7 +77,10 @@ fn m1_signatures_for_something_else() {
     let user = format!("{KEY}:{USER}");
     assert!(signer.verify_user(&user, SOCKET, r#"{"id":"12346"}"#).is_err());
     assert!(signer.verify_user(&user, socket, r#"{"id":"12345"}"#).is_err());
-    assert!(signer.verify_user("", SOCKET, r#"{"id":"12345"}"#).is_err());
+    for auth in ["", &format!("other:{USER}")] {
+        let refusal = signer.verify_user(auth, SOCKET, r#"{"id":"12345"}"#).unwrap_err();
+        assert_eq!(refusal.code(), Some(4009), "{auth}");
+    }
 }
 
 #[test]
