@@ -87,7 +87,7 @@ mod tests {
 
     fn check(text: &str, expected: Result<Command, Code>) {
         let request = frame(text, &Limits::default());
-        assert_eq!(request.command.map_err(|e| e.code), expected, "{text}");
+        assert_eq!([request.command.map_err(|e| e.code)], [expected], "{text}");
     }
 
     fn say(user: &str, client_id: Option<&str>, text: &str) -> Command {
