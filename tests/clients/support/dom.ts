@@ -2,7 +2,15 @@
 import { Window } from "happy-dom";
 
 const window = new Window({ url: "http://127.0.0.1/" });
-const missing = ["window", "document", "HTMLElement", "HTMLIFrameElement", "Element", "Node"] as const;
+const missing = [
+  "window",
+  "navigator",
+  "document",
+  "HTMLElement",
+  "HTMLIFrameElement",
+  "Element",
+  "Node",
+] as const;
 for (const name of missing) {
   const value = name === "window" ? window : window[name];
   Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });

@@ -1,4 +1,6 @@
 // A server with people on it: tokens, cookies, conversations, and REST in the words of the tests.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, vi } from "vitest";
 import { Cable } from "./cable.js";
 import { Host, type HostOptions } from "./host.js";
@@ -155,4 +157,10 @@ export function texts(prefix: string, count: number): string[] {
 /** Says what a real client saw, for people who read the run. */
 export function saw(client: string, what: string): void {
   console.log(`    saw [${client}] ${what}`);
+}
+
+/** The version of an npm package that the kit has installed. */
+export function version(name: string): string {
+  const manifest = join(import.meta.dirname, "../node_modules", name, "package.json");
+  return (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version;
 }
