@@ -120,11 +120,8 @@ impl Speaker for Client {
             self.conn.become_speaker_of(other);
         }
         let mut requests = Vec::new();
-        let caller = Caller {
-            user: &self.conn.user,
-            scope: self.conn.scope,
-            limits: &self.gateway.limits,
-        };
+        let caller =
+            Caller { user: &self.conn.user, scope: self.conn.scope, limits: &self.gateway.limits };
         self.conn.dialect().decode(text, &caller, &mut requests);
         requests
     }

@@ -3,10 +3,7 @@
 use std::{
     cell::RefCell,
     io,
-    sync::{
-        Arc,
-        atomic::Ordering::Relaxed,
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
 };
 
 use futures_util::{StreamExt as _, stream::FuturesOrdered};

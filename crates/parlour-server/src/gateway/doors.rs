@@ -24,12 +24,7 @@ pub(super) struct Door {
 impl Door {
     /// `/api/v1/ws`.
     pub(super) fn native() -> Self {
-        Self {
-            surface: Surface::NativeSocket,
-            dialect: &Native,
-            alternative: None,
-            scope: None,
-        }
+        Self { surface: Surface::NativeSocket, dialect: &Native, alternative: None, scope: None }
     }
 
     /// `/ws/chat/`.

@@ -102,7 +102,8 @@ fn in_flight(
     let epochs: HashMap<ConversationId, Epoch> =
         memberships.iter().map(|own| (own.conversation, own.epoch)).collect();
     let siblings = gateway.hub.siblings(conn);
-    let unproved = siblings.iter().filter_map(|other| Some(other.link.unproved(other.track.as_ref()?)));
+    let unproved =
+        siblings.iter().filter_map(|other| Some(other.link.unproved(other.track.as_ref()?)));
     let before = |(conversation, first): (ConversationId, Seq)| {
         let epoch = *epochs.get(&conversation)?;
         Some((conversation, Position { epoch, seq: Seq(first.0.saturating_sub(1)) }))

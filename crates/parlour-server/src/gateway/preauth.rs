@@ -120,17 +120,16 @@ async fn first(
 fn understand(gateway: &Gateway, decoder: &mut Decoder, bytes: &mut [u8]) -> First {
     let mut input = bytes;
     loop {
-        let requests;
-        match decoder.next(&mut input) {
+        let requests = match decoder.next(&mut input) {
             Ok(None) => return First::More,
-            Ok(Some(Message::Text(text))) => requests = read(text, gateway),
+            Ok(Some(Message::Text(text))) => read(text, gateway),
             Ok(Some(Message::Pong(_))) => continue,
             Ok(Some(Message::Binary(_))) => return First::Goodbye(vec![close(&Close::BINARY)]),
             Ok(Some(message @ (Message::Ping(_) | Message::Close(_)))) => {
                 return First::Goodbye(message.answer().into_iter().collect());
             }
             Err(error) => return First::Goodbye(vec![error.close_frame()]),
-        }
+        };
         let mut requests = requests.into_iter();
         let Some(Request { tag: Tag { id, .. }, command }) = requests.next() else { continue };
         return match command {

@@ -15,7 +15,7 @@ use parlour_core::{
 use parlour_websocket::Frame;
 use parlour_wire::Hello;
 
-use super::{Gateway, close::Close, conn::Conn, frames::Frames, hub::Refused, resume, focus};
+use super::{Gateway, close::Close, conn::Conn, focus, frames::Frames, hub::Refused, resume};
 
 /// How a command is carried out.
 pub(super) enum Executed {

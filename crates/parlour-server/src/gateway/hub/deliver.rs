@@ -265,16 +265,18 @@ impl<'a> Encoder<'a> {
             self.keep(Made { dialect: name, variant, channel: None, frames })
         });
         let Some(channel) = &conn.channel else {
-            return self.made.get(index).is_some_and(|made| {
-                put(conn, &made.frames, durability, mark, dirty)
-            });
+            return self
+                .made
+                .get(index)
+                .is_some_and(|made| put(conn, &made.frames, durability, mark, dirty));
         };
         // The channel of a conversation has many listeners, that of a user few.
         let shared = conn.scope.is_some().then_some(channel);
         if let Some(index) = shared.and_then(|channel| self.made(name, variant, Some(channel))) {
-            return self.made.get(index).is_some_and(|made| {
-                put(conn, &made.frames, durability, mark, dirty)
-            });
+            return self
+                .made
+                .get(index)
+                .is_some_and(|made| put(conn, &made.frames, durability, mark, dirty));
         }
         let frames = self.made.get(index).map(|made| made.frames.clone()).unwrap_or_default();
         let frames = conn.addressed(frames);

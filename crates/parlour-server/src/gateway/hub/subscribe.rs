@@ -6,7 +6,9 @@ use foldhash::HashMap;
 use parlour_core::{
     ConversationId, Seq, UserId,
     event::{Event, PresenceStatus},
-    model::{Conversation, ConversationKind, ConversationState, Membership, Participant, Profile, Role},
+    model::{
+        Conversation, ConversationKind, ConversationState, Membership, Participant, Profile, Role,
+    },
 };
 use parlour_wire::Place;
 
