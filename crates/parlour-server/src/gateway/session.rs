@@ -187,6 +187,8 @@ async fn store(
             chat.send_message(actor, origin, message).await.map(Reply::Message)
         }
         Command::SendTo { user, client_id, text } => {
+            // Nothing that cannot be said makes a conversation.
+            gateway.limits.check_text(&text)?;
             let conversation = direct_with(gateway, conn, user).await?;
             let message = SendMessage {
                 conversation,
