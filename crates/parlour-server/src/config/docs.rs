@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Keys whose values are never printed.
-const SECRETS: [&str; 1] = ["auth.jwt_secret"];
+const SECRETS: [&str; 2] = ["auth.jwt_secret", "pusher.secret"];
 
 /// `docs/configuration.md`.
 #[must_use]
@@ -33,7 +33,8 @@ that sets a key decides:
 A key that does not exist, in the file, is an error that names it. `parlour config` prints what is in force and where each value
 comes from, without secrets; `parlour config --example` prints a file with every key; `parlour doctor` checks the rest.
 
-Durations are written as `250ms`, `30s`, `15m`, `24h`, `7d`. In environment variables a switch is `on` or `off`, and lists are separated by commas.
+Durations are written as `250ms`, `30s`, `15m`, `24h`, `7d`. In environment variables a switch is `on` or `off`, and lists are separated by commas;
+lists of tables are written as in the file: `[{id = \"7\", keys = [{key = \"a\", secret = \"…\"}]}]`.
 
 This page is made from the program: `UPDATE_GOLDEN=1 cargo test -p parlour-server` rewrites it.
 ",
@@ -111,7 +112,28 @@ pub fn effective(loaded: &Loaded) -> String {
 fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => Value::from(without_password(text)).to_string(),
-        other => other.to_string(),
+        other => {
+            let mut copy = other.clone();
+            redact(&mut copy);
+            copy.to_string()
+        }
+    }
+}
+
+/// Leaves secrets out, and passwords in addresses, however deep they stand.
+fn redact(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = without_password(text),
+        Value::Array(items) => items.iter_mut().for_each(redact),
+        Value::Table(table) => {
+            for (name, inner) in table.iter_mut() {
+                match name.as_str() {
+                    "secret" => *inner = Value::from("…"),
+                    _ => redact(inner),
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -147,6 +169,7 @@ fn expression(expr: &Expr) -> String {
         Expr::Array(items) => {
             format!("[{}]", items.iter().map(expression).collect::<Vec<_>>().join(", "))
         }
+        Expr::Map(entries) if entries.is_empty() => "{}".to_owned(),
         _ => String::new(),
     }
 }

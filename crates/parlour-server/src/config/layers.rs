@@ -200,6 +200,11 @@ fn typed(field: &Field, text: &str) -> Value {
             _ => as_text(),
         },
         Some(Expr::Integer(_)) => text.parse::<i64>().map_or_else(|_| as_text(), Value::from),
+        // Lists of tables are written as TOML has them.
+        Some(Expr::Array(_) | Expr::Map(_)) if text.starts_with(['[', '{']) => {
+            let written = format!("value = {text}").parse::<Table>().ok();
+            written.and_then(|mut table| table.remove("value")).unwrap_or_else(as_text)
+        }
         Some(Expr::Array(_)) => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Value::from(items.map(Value::from).collect::<Vec<_>>())
@@ -298,7 +303,7 @@ fn refuse_unsupported(config: &Config) -> Result<(), ConfigError> {
     if config.auth.jwt_secret.is_some() && config.auth.jwt_secret_file.is_some() {
         return refuse("auth.jwt_secret_file", "set either the secret or its file, not both");
     }
-    Ok(())
+    config.pusher.check().map_err(|(key, message)| ConfigError::Unsupported { key, message })
 }
 
 fn warnings(config: &Config, sources: &Sources) -> Vec<String> {
@@ -315,10 +320,10 @@ fn warnings(config: &Config, sources: &Sources) -> Vec<String> {
             warnings.push(format!("{key} is above {hard}, which was never tested"));
         }
     }
+    warnings.extend(config.pusher.warnings());
     let known: Vec<String> = keys().map(|(key, field)| env_name(&key, field)).collect();
     for name in sources.env.keys().filter(|name| name.starts_with("PARLOUR_")) {
-        let later = name.starts_with("PARLOUR_PUSHER_") || name == "PARLOUR_CONFIG";
-        if !later && !known.contains(name) {
+        if name != "PARLOUR_CONFIG" && !known.contains(name) {
             warnings.push(format!("the environment variable {name} means nothing to this program"));
         }
     }

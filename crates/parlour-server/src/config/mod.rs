@@ -6,12 +6,16 @@
 mod docs;
 mod layers;
 mod limits;
+mod pusher;
 mod sections;
 mod value;
 
 pub use docs::{effective, example, reference};
 pub use layers::{ConfigError, Loaded, Origin, Sources, load};
 pub use limits::LimitsSection;
+pub use pusher::{
+    PusherApp, PusherEventNames, PusherKey, PusherSection, PusherWebhook, WebhookKind,
+};
 pub use sections::{
     AuthSection, BusSection, Config, ConversationDialect, DatabaseSection, DialectsSection,
     Durability, LogFormat, LogSection, MetricsSection, ServerSection, UserDialect,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use confique::Config as Section;
 use serde::Deserialize;
 
-use super::{LimitsSection, Network, Period, Secret};
+use super::{LimitsSection, Network, Period, PusherSection, Secret};
 
 /// Everything that can be configured.
 #[derive(Section, Debug, Clone)]
@@ -22,6 +22,9 @@ pub struct Config {
     /// What sockets of the seed dialects speak when they do not say.
     #[config(nested)]
     pub dialects: DialectsSection,
+    /// Applications whose clients and servers speak the Pusher Channels protocol.
+    #[config(nested)]
+    pub pusher: PusherSection,
     /// How processes wake each other.
     #[config(nested)]
     pub bus: BusSection,
