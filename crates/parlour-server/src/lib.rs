@@ -11,3 +11,4 @@ mod jobs;
 pub mod metrics;
 pub mod system;
 pub mod tasks;
+mod transfer;

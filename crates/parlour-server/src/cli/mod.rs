@@ -2,6 +2,8 @@
 
 mod accounts;
 mod checks;
+mod export;
+mod import;
 mod serve;
 
 use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc};
@@ -58,6 +60,10 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Take in the history of another application, or an export. The server is stopped.
+    Import(import::Import),
+    /// Write everything but sign-ins as JSON Lines, for another Parlour to import. The server is stopped.
+    Export(export::Export),
     /// Check configuration, secret, files and database.
     Doctor,
     /// Print what is configured, and where each value comes from.
@@ -102,6 +108,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::User(command) => accounts::user(&load(&sources)?.config, command)?,
         Command::Apikey(command) => accounts::api_keys(&load(&sources)?.config, command)?,
         Command::Migrate { check } => return checks::migrate(&load(&sources)?.config, check),
+        Command::Import(command) => return command.run(&load(&sources)?.config),
+        Command::Export(command) => command.run(&load(&sources)?.config)?,
         Command::Doctor => return Ok(checks::doctor(&sources)),
         Command::Config { docs: true, .. } => say(config::reference().trim_end()),
         Command::Config { example: true, .. } => say(config::example().trim_end()),
@@ -136,9 +144,17 @@ fn with_store<T>(
     config: &Config,
     work: impl AsyncFnOnce(Arc<dyn Store>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let store =
         parlour_store::open(&config.database.url, app::store_options(config), Arc::new(Nobody))?;
+    with_this_store(store, work)
+}
+
+/// The same, with a store that is open.
+fn with_this_store<T>(
+    store: Arc<dyn Store>,
+    work: impl AsyncFnOnce(Arc<dyn Store>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let result = work(store.clone()).await;
         store.close().await;
