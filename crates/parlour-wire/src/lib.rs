@@ -19,7 +19,7 @@ use parlour_core::{
     ConversationId, Error, Seq,
     command::{Command, Reply, ResyncReason},
     event::Envelope,
-    model::Millis,
+    model::{ConversationKind, Millis},
 };
 
 pub use self::scene::{Caller, EventNames, Hello, Place, Scene, Settings};
@@ -38,6 +38,11 @@ pub trait Dialect: Send + Sync + 'static {
     /// the server keeps it (implicit resume).
     fn keeps_position(&self) -> bool {
         false
+    }
+
+    /// Whether its clients see conversations of a kind at all.
+    fn shows(&self, _kind: ConversationKind) -> bool {
+        true
     }
 
     /// Whether a frame has a shape that only this dialect's clients send: where the configuration lets the first

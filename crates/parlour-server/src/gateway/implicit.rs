@@ -75,7 +75,7 @@ async fn catch_up(
     track.keep_in(claimed.id);
     if let Some(positions) = claimed.positions {
         let positions: HashMap<_, _> = positions.into_iter().collect();
-        for own in &memberships {
+        for own in memberships.iter().filter(|own| conn.dialect().shows(own.kind)) {
             let from = positions.get(&own.conversation).copied();
             missed(gateway, conn, own, from).await?;
         }

@@ -8,6 +8,7 @@ use parlour_core::{
     Error,
     command::Reply,
     event::{Envelope, Event},
+    model::ConversationKind,
 };
 
 use crate::{Audience, Caller, Dialect, Hello, Notice, Request, Scene, Sink, Tag, Variant, seed};
@@ -23,6 +24,10 @@ const SILENCE: Variant = Variant::Shared(1);
 impl Dialect for Direct {
     fn name(&self) -> &'static str {
         "direct"
+    }
+
+    fn shows(&self, kind: ConversationKind) -> bool {
+        kind == ConversationKind::Direct
     }
 
     fn claims(&self, frame: &str) -> bool {
