@@ -122,9 +122,14 @@ pub async fn g5_sockets_are_taken_in_the_order_of_their_waiting(bench: &Bench) {
     release(bench, both[0], false).await;
     bench.clock.jump(10);
     release(bench, both[1], false).await;
-    let claims = (0..3).map(|_| claim(bench, Vec::new())).collect::<Vec<_>>();
+    let claim = || {
+        let (heads, in_flight) = (Vec::new(), Vec::new());
+        bench.store.claim_socket(key(bob().user), heads, in_flight, bench.now())
+    };
+    let claims = [claim(), claim(), claim()];
     let mut taken = Vec::new();
     for claimed in join_all(claims).await {
+        let claimed = claimed.unwrap();
         taken.push((claimed.id, claimed.positions.is_some()));
     }
     assert_eq!(taken[..2], [(both[1], true), (both[0], true)], "releasing again changed nothing");
@@ -191,9 +196,13 @@ pub async fn waiting_sockets_are_bounded(bench: &Bench) {
         sockets.push(claim(bench, Vec::new()).await.id);
     }
     // One that has expired makes room before one that still waits.
+    for socket in &sockets[..5] {
+        bench.clock.jump(1);
+        release(bench, *socket, false).await;
+    }
     release(bench, sockets[5], true).await;
     bench.clock.jump(CLOSED_SOCKET_WAITS);
-    for socket in &sockets {
+    for socket in &sockets[6..] {
         bench.clock.jump(1);
         release(bench, *socket, false).await;
     }
