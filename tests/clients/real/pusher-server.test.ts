@@ -8,13 +8,28 @@ import { eventually, Stage, saw, version } from "../support/stage.js";
 
 const VERSION = `pusher (npm) ${version("pusher")}`;
 
+const OTHER = { id: "815", key: "other-app-key", secret: "other-app-secret-of-the-conformance-kit" };
+
 let stage: Stage;
 let application: Application;
 let server: Sdk;
 
 beforeAll(async () => {
   application = await Application.start();
-  stage = await Stage.open({ env: { PARLOUR_PUSHER_WEBHOOK_URL: `${application.url}/webhooks` } });
+  // The first application gets its key and secret from the environment; the second has two keys of its own.
+  const config = `
+    [[pusher.apps]]
+    id = "${APP.id}"
+    webhooks = [{ url = "${application.url}/webhooks" }]
+
+    [[pusher.apps]]
+    id = "${OTHER.id}"
+    keys = [
+      { key = "${OTHER.key}", secret = "${OTHER.secret}" },
+      { key = "second-${OTHER.key}", secret = "second-${OTHER.secret}" },
+    ]
+  `;
+  stage = await Stage.open({ config });
   application.use(stage.server);
   server = sdk(stage.server);
 });
@@ -127,5 +142,28 @@ test("webhooks arrive signed, also when the application failed at first", async 
   saw(
     VERSION,
     `webhooks, verified: ${[...new Set(application.webhooks.map(({ name }) => name))].join(", ")}`,
+  );
+});
+
+test("applications are isolated; each of an application's keys opens it", async () => {
+  const here = await subscribed(await connected(client(stage.server.http)), "same-name");
+  const there = await subscribed(await connected(client(stage.server.http, {}, OTHER.key)), "same-name");
+  const second = { ...OTHER, key: `second-${OTHER.key}`, secret: `second-${OTHER.secret}` };
+  const alsoThere = await subscribed(await connected(client(stage.server.http, {}, second.key)), "same-name");
+  await sdk(stage.server, OTHER).trigger("same-name", "from-other", {});
+  await sdk(stage.server, second).trigger("same-name", "with-second-key", {});
+  await server.trigger("same-name", "from-first", {});
+  for (const { heard } of [there, alsoThere]) {
+    await eventually(() =>
+      expect(heard.map(({ event }) => event)).toEqual(["from-other", "with-second-key"]),
+    );
+  }
+  await eventually(() => expect(here.heard.map(({ event }) => event)).toEqual(["from-first"]));
+  await expect(sdk(stage.server, { ...APP, id: OTHER.id }).trigger("c", "e", {})).rejects.toMatchObject({
+    status: 401,
+  });
+  saw(
+    VERSION,
+    "two applications with a channel of one name: nothing crosses; two keys of one: the same channel",
   );
 });

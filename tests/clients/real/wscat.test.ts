@@ -17,7 +17,7 @@ function wscat(path: string, frame: object): Promise<string> {
   const address = `${stage.server.http.replace("http", "ws")}${path}`;
   const args = [WSCAT, "-c", address, "-w", "1", "-x", JSON.stringify(frame)];
   return new Promise((done) => {
-    execFile(process.execPath, args, (_, out, errors) => done(out + errors)).stdin?.end();
+    execFile(process.execPath, args, (_, out, errors) => done(out + errors));
   });
 }
 

@@ -8,6 +8,7 @@ export interface InboxMessage {
   readonly sender_name: string;
   readonly text: string;
   readonly created_at: string;
+  readonly client_id?: string | null;
 }
 
 interface Frame extends InboxMessage {

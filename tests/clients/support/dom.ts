@@ -26,6 +26,8 @@ export function enter(input: HTMLInputElement, text: string): void {
 }
 
 export function press(input: HTMLInputElement, key: string): void {
-  const init = { key, bubbles: true, charCode: key === "Enter" ? 13 : 0 };
-  input.dispatchEvent(new window.KeyboardEvent("keypress", init as object) as unknown as Event);
+  const event = new window.KeyboardEvent("keypress", { key, bubbles: true });
+  // React hears a keypress only with the code of its character.
+  Object.defineProperty(event, "charCode", { value: key === "Enter" ? 13 : key.charCodeAt(0) });
+  input.dispatchEvent(event as unknown as Event);
 }

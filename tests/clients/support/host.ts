@@ -39,6 +39,8 @@ export class Host {
   readonly closes: number[] = [];
   /** Every frame that any of them sent. */
   readonly sent: unknown[] = [];
+  /** Durable frames that came since the server's last ping. */
+  #unproved = 0;
   readonly #timers = new Set<Timer>();
   readonly #options: HostOptions;
   #ended = false;
@@ -67,6 +69,23 @@ export class Host {
   /** The frames received of a type, in order. */
   received(type: string): Frame[] {
     return (this.frames as Frame[]).filter((frame) => frame?.type === type);
+  }
+
+  /**
+   * Waits until the server knows that every message so far has arrived: it has pinged since, and has heard the pong, for
+   * it has answered a ping that was sent after that.
+   */
+  async proved(): Promise<void> {
+    while (this.#unproved > 0) await new Promise((next) => setTimeout(next, 10));
+    const socket = this.sockets.at(-1);
+    const answered = new Promise((done) => socket?.once("pong", done));
+    socket?.ping();
+    await answered;
+  }
+
+  #receive(frame: unknown): void {
+    this.frames.push(frame);
+    if (isDurable(frame as Frame)) this.#unproved += 1;
   }
 
   /** Ends everything: timers that would go on for ever, sockets, and what would be opened later. */
@@ -113,7 +132,10 @@ export class Host {
         // Without a listener Node would end the process.
         this.on("error", () => {});
         this.on("close", (code) => host.closes.push(code));
-        this.on("message", (data) => host.frames.push(parsed(String(data))));
+        this.on("ping", () => {
+          host.#unproved = 0;
+        });
+        this.on("message", (data) => host.#receive(parsed(String(data))));
       }
 
       override send(data: Parameters<WebSocketOfNode["send"]>[0]): void {
@@ -123,6 +145,15 @@ export class Host {
     }
     return HostSocket as unknown as typeof WebSocket;
   }
+}
+
+/** Whether a frame tells a message or a change of one, in whatever dialect. */
+function isDurable({ type, event, message_id }: Frame): boolean {
+  if (typeof event === "string") return event.startsWith("Message") && event !== "MessagesReadEvent";
+  if (type === undefined) return message_id !== undefined;
+  return /^(new_message|chat_message|message|message_edited|message_deleted|edited|deleted)$/.test(
+    String(type),
+  );
 }
 
 function parsed(text: string): unknown {

@@ -1,6 +1,6 @@
 // Runs the real binary on a free port with a database of its own; can kill it and start it again on both.
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -37,6 +37,7 @@ export class Server {
     this.http = `http://127.0.0.1:${port}`;
     this.folder = mkdtempSync(join(tmpdir(), "parlour-clients-"));
     this.#options = options;
+    if (options.config) writeFileSync(join(this.folder, "parlour.toml"), options.config, { mode: 0o600 });
   }
 
   static async start(options: ServerOptions = {}): Promise<Server> {

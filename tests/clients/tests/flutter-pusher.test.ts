@@ -136,11 +136,12 @@ describe("g5 nothing is lost", () => {
     const mine = await phone(bob, conversation, cable);
     await alice.say(conversation, "before");
     await eventually(() => expect(mine.screen.shown).toEqual(["before"]));
+    await mine.host.proved();
     cable.sever();
     for (const text of texts("away", 20)) await alice.say(conversation, text);
     cable.heal();
     await eventually(() => expect(mine.screen.shown.at(-1)).toBe("away 20"));
-    expect([...new Set(mine.screen.shown)]).toEqual(["before", ...texts("away", 20)]);
+    expect(mine.screen.shown).toEqual(["before", ...texts("away", 20)]);
   });
 
   test("g5_pusher_a_killed_server_loses_nothing", async () => {

@@ -60,12 +60,13 @@ test("g5_inbox_hook_what_was_said_while_it_was_away_arrives_once_and_in_order", 
   await connected(mine);
   await alice.say(conversation, "before");
   await eventually(() => expect(mine.screen.all(".message")).toEqual(["before"]));
+  await mine.host.proved();
   cable.sever();
   await eventually(() => expect(mine.screen.text(".status")).toBe("Offline"));
   for (const text of texts("away", 20)) await alice.say(conversation, text);
   cable.heal();
   await eventually(() => expect(mine.screen.all(".message")).toContain("away 20"));
-  expect([...new Set(mine.screen.all(".message"))]).toEqual(["before", ...texts("away", 20)]);
+  expect(mine.screen.all(".message")).toEqual(["before", ...texts("away", 20)]);
 });
 
 test("g5_inbox_hook_a_killed_server_loses_nothing", async () => {

@@ -104,13 +104,14 @@ describe("g5 nothing is lost", () => {
     const mine = await visit({ me: bob, other: alice, conversation, through: cable, reloads: true });
     await alice.say(conversation, "before");
     await eventually(() => expect(mine.page.shown).toEqual(["before"]));
+    await mine.host.proved();
     cable.sever();
     for (const text of texts("away", 20)) await alice.say(conversation, text);
     cable.heal();
     await eventually(() => expect(mine.page.shown.at(-1)).toBe("away 20"));
     await alice.say(conversation, "after");
     await eventually(() => expect(mine.page.shown.at(-1)).toBe("after"));
-    const drawn = [...new Set(mine.page.drawn.map(({ text }) => text))];
+    const drawn = mine.page.drawn.map(({ text }) => text);
     expect(drawn).toEqual(["before", ...texts("away", 20), "after"]);
     expect(mine.page.loads).toBeGreaterThanOrEqual(2);
   });
@@ -133,11 +134,12 @@ describe("g5 nothing is lost", () => {
     const mine = await visit({ me: bob, other: alice, conversation });
     await alice.say(conversation, "seen");
     await eventually(() => expect(mine.page.shown).toEqual(["seen"]));
+    await mine.host.proved();
     mine.page.leave();
     await eventually(() => expect(mine.host.closes).toHaveLength(1));
     for (const text of texts("between", 5)) await alice.say(conversation, text);
     mine.page.load();
-    await eventually(() => expect(mine.page.shown.slice(-5)).toEqual(texts("between", 5)));
+    await eventually(() => expect(mine.page.shown).toEqual(texts("between", 5)));
   });
 });
 
