@@ -117,7 +117,7 @@ impl<'b> Plan<'b> {
             }
             Step::MarkMessages { messages } => {
                 let messages = messages.iter().map(|n| message(*n)).collect();
-                let only = (self.ids.len() % 2 == 0).then_some(id);
+                let only = self.ids.len().is_multiple_of(2).then_some(id);
                 let marked = store.mark_messages(context, only, messages).await;
                 outcome(marked, |()| Outcome::Done)
             }
