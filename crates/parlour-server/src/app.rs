@@ -71,7 +71,10 @@ impl App {
             parlour_store::open(&config.database.url, store_options(config), inbox.clone())?;
         let trust = config.auth.trust_host_users;
         let chat = Arc::new(Chat::new(store.clone(), clock.clone(), limits.clone(), trust));
-        let shown = Arc::new(parlour_wire::Settings::default());
+        let shown = Arc::new(parlour_wire::Settings {
+            time_zone: config.dialects.time_zone.0.clone(),
+            ..parlour_wire::Settings::default()
+        });
         let hub = Hub::new(limits.clone(), clock.clone(), metrics.clone(), shown);
         let parts = auth::Parts {
             store: store.clone(),

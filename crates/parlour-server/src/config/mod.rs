@@ -20,4 +20,4 @@ pub use sections::{
     AuthSection, BusSection, Config, ConversationDialect, DatabaseSection, DialectsSection,
     Durability, LogFormat, LogSection, MetricsSection, ServerSection, UserDialect,
 };
-pub use value::{Network, Period, Secret};
+pub use value::{Network, Period, Secret, Zone};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use confique::Config as Section;
 use serde::Deserialize;
 
-use super::{LimitsSection, Network, Period, PusherSection, Secret};
+use super::{LimitsSection, Network, Period, PusherSection, Secret, Zone};
 
 /// Everything that can be configured.
 #[derive(Section, Debug, Clone)]
@@ -153,7 +153,7 @@ pub struct AuthSection {
     pub refresh_ttl: Period,
 }
 
-/// What sockets of the seed dialects speak when they do not say.
+/// What sockets of the seed dialects speak when they do not say, and how.
 #[derive(Section, Debug, Clone)]
 pub struct DialectsSection {
     /// On `/ws/chat/`: `inbox`, `direct`, or `auto` (`inbox` until the first frame tells otherwise).
@@ -163,6 +163,9 @@ pub struct DialectsSection {
     /// otherwise).
     #[config(default = "room", env = "PARLOUR_CONVERSATION_DIALECT")]
     pub conversation: ConversationDialect,
+    /// Time zone in which `plain` writes its times, by its IANA name, such as `Europe/Berlin`.
+    #[config(default = "UTC")]
+    pub time_zone: Zone,
 }
 
 /// What a socket of a user speaks.

@@ -1,7 +1,8 @@
-//! Types of configuration values: durations, secrets, networks.
+//! Types of configuration values: durations, secrets, networks, time zones.
 
 use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// A duration as people write it: `30s`, `15m`, `24h`, `7d`, `250ms`.
@@ -122,9 +123,42 @@ impl<'de> Deserialize<'de> for Network {
     }
 }
 
+/// A time zone by its IANA name: `UTC`, `Europe/Berlin`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Zone(pub TimeZone);
+
+impl FromStr for Zone {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        // jiff has a zone for "unknown", which behaves as UTC: nobody means that.
+        let known = TimeZone::get(name).ok().filter(|zone| !zone.is_unknown());
+        known.map(Self).ok_or_else(|| {
+            format!("`{name}` is no time zone; write its IANA name, as `UTC` or `Europe/Berlin`")
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Zone {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn zones() {
+        for name in ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "europe/berlin"] {
+            assert!(name.parse::<Zone>().is_ok(), "{name}");
+        }
+        for bad in ["", "Europe/Nowhere", "Etc/Unknown", "+02:00", "../../etc/passwd", "local"] {
+            let told = bad.parse::<Zone>().unwrap_err();
+            assert!(told.contains("IANA"), "{told}");
+        }
+    }
 
     #[test]
     fn periods() {
