@@ -104,14 +104,18 @@ pub(super) fn execute(
                 told => Executed::Now(told.map(|()| Reply::Done)),
             }
         }
-        Command::TypeTo { user, active } => {
-            let told = match gateway.hub.direct_with(&conn.user, &user) {
-                Some(conversation) => gateway.hub.typing(conn, conversation, active),
-                // Nobody to tell: the two have no conversation, and typing makes none.
-                None => Ok(()),
-            };
-            Executed::Now(told.map(|()| Reply::Done))
-        }
+        Command::TypeTo { user, active } => match gateway.hub.direct_with(&conn.user, &user) {
+            Some(conversation) => {
+                let told = gateway.hub.typing(conn, conversation, active);
+                Executed::Now(told.map(|()| Reply::Done))
+            }
+            None => {
+                let (gateway, conn) = (gateway.clone(), conn.clone());
+                Executed::Later(Box::pin(
+                    async move { Some(type_to(&gateway, &conn, user, active).await) },
+                ))
+            }
+        },
         Command::SetAway { away } => {
             gateway.hub.set_away(conn, away);
             Executed::Now(Ok(Reply::Done))
@@ -171,6 +175,16 @@ async fn type_in_new(
         // He has not resumed: nobody sees him, so nobody sees him type.
         Err(error) if error.code == Code::NotFound => Ok(Reply::Done),
         told => told.map(|()| Reply::Done),
+    }
+}
+
+/// Somebody types to a user with whom the hub knows no conversation of his that is about nothing.
+async fn type_to(gateway: &Gateway, conn: &Conn, other: UserId, active: bool) -> Result<Reply> {
+    let stands = gateway.chat.store().direct_between(conn.user.clone(), other).await?;
+    match stands {
+        Some(conversation) => type_in_new(gateway, conn, conversation, active).await,
+        // Nobody to tell: typing makes no conversation.
+        None => Ok(Reply::Done),
     }
 }
 

@@ -65,6 +65,10 @@ impl ConversationStore for SqliteStore {
         self.read(move |db| lists::of_user(db, &user, after, limit, query.as_deref()))
     }
 
+    fn conversation_count(&self, user: UserId) -> BoxFuture<'_, Result<u64>> {
+        self.read(move |db| Ok(lists::count(db, &user)?))
+    }
+
     fn participants(
         &self,
         actor: Actor,
@@ -126,17 +130,19 @@ fn create(tx: &mut Tx<'_>, context: &Context, new: &NewConversation) -> Step<Cre
     let mut others: Vec<&UserId> = new.participants.iter().filter(|user| *user != actor).collect();
     others.sort();
     others.dedup();
-    let direct_key = match (new.kind, others.as_slice()) {
-        (ConversationKind::Group, _) => None,
-        (ConversationKind::Direct, [other]) => {
-            Some(directs::key(actor, other, new.subject.as_deref()))
-        }
+    let subject = new.subject.as_deref();
+    let (direct_key, direct) = match (new.kind, others.as_slice()) {
+        (ConversationKind::Group, _) => (None, None),
+        (ConversationKind::Direct, [other]) => (
+            Some(directs::key(actor, other, subject)),
+            directs::about(tx.db, actor, other, subject)?,
+        ),
         (ConversationKind::Direct, _) => {
             let text = "a direct conversation is between you and exactly one other";
             return Err(Error::new(Code::InvalidFrame, text).into());
         }
     };
-    if let Some(id) = standing(tx.db, actor, direct_key.as_deref(), new.external_id.as_deref())? {
+    if let Some(id) = standing(tx.db, actor, direct, new.external_id.as_deref())? {
         let summary = lists::summary(tx.db, &context.actor, id)?;
         return Ok(CreatedConversation { summary, created: false });
     }
@@ -214,13 +220,11 @@ fn create(tx: &mut Tx<'_>, context: &Context, new: &NewConversation) -> Step<Cre
 fn standing(
     db: &Db,
     actor: &UserId,
-    direct_key: Option<&str>,
+    direct: Option<ConversationId>,
     external_id: Option<&str>,
 ) -> Step<Option<ConversationId>> {
-    if let Some(key) = direct_key
-        && let Some(id) = directs::named(db, key)?
-    {
-        return Ok(Some(id));
+    if direct.is_some() {
+        return Ok(direct);
     }
     let Some(external_id) = external_id else {
         return Ok(None);

@@ -31,8 +31,27 @@ pub(super) fn is_in(db: &Db, id: ConversationId, user: &UserId) -> rusqlite::Res
     )
 }
 
+/// The direct conversation of two users about a subject: the one that was made for it, else the one that was made
+/// without a subject and has this one from a message.
+pub(super) fn about(
+    db: &Db,
+    one: &UserId,
+    other: &UserId,
+    subject: Option<&str>,
+) -> rusqlite::Result<Option<ConversationId>> {
+    let made_for_it = named(db, &key(one, other, subject))?;
+    if made_for_it.is_some() || subject.is_none() {
+        return Ok(made_for_it);
+    }
+    db.one(
+        "SELECT id FROM conversations WHERE direct_key = ?1 AND subject = ?2",
+        (key(one, other, None), subject),
+        |row| rows::number(row, 0).map(ConversationId),
+    )
+}
+
 /// Gives a conversation its subject, unless it has one, or is a direct one and the two have another of that
-/// subject.
+/// subject. It stays the one of the two that was made without: whoever writes to the user alone finds it.
 pub(super) fn adopt_subject(tx: &Tx<'_>, view: &View, subject: &str) -> rusqlite::Result<()> {
     let id = int(view.conversation.0);
     if !tx.db.exists("SELECT 1 FROM conversations WHERE id = ?1 AND subject IS NULL", [id])? {
@@ -46,12 +65,8 @@ pub(super) fn adopt_subject(tx: &Tx<'_>, view: &View, subject: &str) -> rusqlite
         rows::user_id(row, 0)
     })?;
     if let [one, other] = two.as_slice() {
-        let key = key(one, other, Some(subject));
-        if named(tx.db, &key)?.is_none() {
-            tx.db.run(
-                "UPDATE conversations SET subject = ?2, direct_key = ?3 WHERE id = ?1",
-                (id, subject, key),
-            )?;
+        if about(tx.db, one, other, Some(subject))?.is_none() {
+            tx.db.run("UPDATE conversations SET subject = ?2 WHERE id = ?1", (id, subject))?;
         }
     }
     Ok(())
