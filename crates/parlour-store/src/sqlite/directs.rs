@@ -64,10 +64,10 @@ pub(super) fn adopt_subject(tx: &Tx<'_>, view: &View, subject: &str) -> rusqlite
     let two = tx.db.all("SELECT user FROM participants WHERE conversation = ?1", [id], |row| {
         rows::user_id(row, 0)
     })?;
-    if let [one, other] = two.as_slice() {
-        if about(tx.db, one, other, Some(subject))?.is_none() {
-            tx.db.run("UPDATE conversations SET subject = ?2 WHERE id = ?1", (id, subject))?;
-        }
+    if let [one, other] = two.as_slice()
+        && about(tx.db, one, other, Some(subject))?.is_none()
+    {
+        tx.db.run("UPDATE conversations SET subject = ?2 WHERE id = ?1", (id, subject))?;
     }
     Ok(())
 }
