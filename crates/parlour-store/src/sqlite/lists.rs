@@ -87,3 +87,9 @@ pub(super) fn of_user(
     let actor = Actor::user(user.clone());
     ids.into_iter().map(|id| summary(db, &actor, id)).collect()
 }
+
+/// How many conversations a user is in.
+pub(super) fn count(db: &Db, user: &UserId) -> rusqlite::Result<u64> {
+    let sql = "SELECT count(*) FROM participants WHERE user = ?1";
+    Ok(db.one(sql, [user.as_str()], |row| rows::number(row, 0))?.unwrap_or_default())
+}

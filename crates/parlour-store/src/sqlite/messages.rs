@@ -11,7 +11,10 @@ use parlour_core::{
     policy::Action,
     port::{
         BoxFuture,
-        store::{Appended, Context, MessagePage, MessageStore, Page, UnreadPage},
+        store::{
+            Appended, Context, HistoryFrom, HistoryPage, MessagePage, MessageStore, Page,
+            UnreadPage,
+        },
     },
 };
 use sha2::{Digest, Sha256};
@@ -64,6 +67,16 @@ impl MessageStore for SqliteStore {
         limit: usize,
     ) -> BoxFuture<'_, Result<MessagePage>> {
         self.read(move |db| pages::page(db, &actor, conversation, page, limit))
+    }
+
+    fn history(
+        &self,
+        actor: Actor,
+        conversation: ConversationId,
+        from: HistoryFrom,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<HistoryPage>> {
+        self.read(move |db| pages::history(db, &actor, conversation, from, limit))
     }
 
     fn revisions(&self, actor: Actor, id: MessageId) -> BoxFuture<'_, Result<Vec<Revision>>> {

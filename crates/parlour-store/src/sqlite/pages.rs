@@ -6,7 +6,7 @@ use parlour_core::{
     ConversationId, MessageId, Seq, UserId,
     command::Actor,
     model::{Message, Revision},
-    port::store::{MessagePage, Page, UnreadPage},
+    port::store::{HistoryFrom, HistoryPage, MessagePage, Page, UnreadPage},
 };
 
 use super::{
@@ -22,6 +22,14 @@ enum Order {
     NewestFirst,
 }
 
+/// Which of a conversation's messages are read.
+struct Part<'a> {
+    conversation: ConversationId,
+    sight: &'a Sight,
+    /// Leaves tombstones out.
+    standing: bool,
+}
+
 /// A page of a conversation, as the actor may see it.
 pub(super) fn page(
     db: &Db,
@@ -31,8 +39,33 @@ pub(super) fn page(
     most: usize,
 ) -> Step<MessagePage> {
     let sight = View::readable(db, conversation, actor)?.sight(db)?;
-    let read =
-        |after, up_to, most, order| between(db, conversation, &sight, (after, up_to), most, order);
+    Ok(page_of(db, &Part { conversation, sight: &sight, standing: false }, page, most)?)
+}
+
+/// A page of what stands in a conversation, as the actor may see it, and how much that is in all.
+pub(super) fn history(
+    db: &Db,
+    actor: &Actor,
+    conversation: ConversationId,
+    from: HistoryFrom,
+    most: usize,
+) -> Step<HistoryPage> {
+    let sight = View::readable(db, conversation, actor)?.sight(db)?;
+    let part = Part { conversation, sight: &sight, standing: true };
+    let page = match from {
+        HistoryFrom::Place(page) => page,
+        HistoryFrom::Past(0) => Page::Newest,
+        // Nothing is before the first seq.
+        HistoryFrom::Past(skipped) => {
+            Page::Before(nth_newest(db, &part, skipped)?.map_or(Seq::ZERO, Seq::next))
+        }
+    };
+    let page = page_of(db, &part, page, most)?;
+    Ok(HistoryPage { page, count: count_standing(db, &part)? })
+}
+
+fn page_of(db: &Db, part: &Part<'_>, page: Page, most: usize) -> rusqlite::Result<MessagePage> {
+    let read = |after, up_to, most, order| between(db, part, (after, up_to), most, order);
     let end = Seq(u64::MAX);
     let (mut messages, has_before, has_after) = match page {
         Page::Newest | Page::Before(_) => {
@@ -58,11 +91,10 @@ pub(super) fn page(
     Ok(MessagePage { messages, has_before, has_after })
 }
 
-/// The visible messages after one seq and up to another.
+/// The messages of a part after one seq and up to another.
 fn between(
     db: &Db,
-    conversation: ConversationId,
-    sight: &Sight,
+    part: &Part<'_>,
     (after, up_to): (Seq, Seq),
     most: usize,
     order: Order,
@@ -71,27 +103,76 @@ fn between(
         Order::OldestFirst => "ASC",
         Order::NewestFirst => "DESC",
     };
+    let standing = if part.standing { "AND m.deleted_at IS NULL" } else { "" };
     let sql = format!(
         "SELECT {MESSAGE} FROM messages m \
-         WHERE m.conversation = ?1 AND m.seq > ?2 AND m.seq <= ?3 ORDER BY m.seq {direction} LIMIT ?4"
+         WHERE m.conversation = ?1 AND m.seq > ?2 AND m.seq <= ?3 {standing} \
+         ORDER BY m.seq {direction} LIMIT ?4"
     );
-    let mut parts = sight.ranges().to_vec();
+    let mut ranges = part.sight.ranges().to_vec();
     if order == Order::NewestFirst {
-        parts.reverse();
+        ranges.reverse();
     }
     let mut messages = Vec::new();
-    for (begin, end) in parts {
+    for (begin, end) in ranges {
         let (begin, end) = (begin.max(after), end.min(up_to));
         if begin >= end || messages.len() >= most {
             continue;
         }
         messages.extend(db.all(
             &sql,
-            (int(conversation.0), int(begin.0), int(end.0), limit(most - messages.len())),
+            (int(part.conversation.0), int(begin.0), int(end.0), limit(most - messages.len())),
             |row| rows::message(db, row).map(Arc::new),
         )?);
     }
     Ok(messages)
+}
+
+/// Where the message stands that has so many newer ones which stand; `None` when there are not so many.
+fn nth_newest(db: &Db, part: &Part<'_>, newer: usize) -> rusqlite::Result<Option<Seq>> {
+    let mut left = newer;
+    if left >= HistoryPage::COUNT_CAP as usize {
+        return Ok(None);
+    }
+    for range in part.sight.ranges().iter().rev() {
+        let found = db.one(
+            "SELECT seq FROM messages \
+             WHERE conversation = ?1 AND seq > ?2 AND seq <= ?3 AND deleted_at IS NULL \
+             ORDER BY seq DESC LIMIT 1 OFFSET ?4",
+            (int(part.conversation.0), int(range.0.0), int(range.1.0), limit(left)),
+            |row| seq(row, 0),
+        )?;
+        if found.is_some() {
+            return Ok(found);
+        }
+        let here = count_range(db, part, *range, HistoryPage::COUNT_CAP)?;
+        left = left.saturating_sub(here as usize);
+    }
+    Ok(None)
+}
+
+/// How many messages of a part stand, up to [`HistoryPage::COUNT_CAP`].
+fn count_standing(db: &Db, part: &Part<'_>) -> rusqlite::Result<u32> {
+    let mut count = 0;
+    for range in part.sight.ranges() {
+        count += count_range(db, part, *range, HistoryPage::COUNT_CAP - count)?;
+    }
+    Ok(count)
+}
+
+fn count_range(
+    db: &Db,
+    part: &Part<'_>,
+    (begin, end): (Seq, Seq),
+    most: u32,
+) -> rusqlite::Result<u32> {
+    let count = db.one(
+        "SELECT count(*) FROM (SELECT 1 FROM messages \
+           WHERE conversation = ?1 AND seq > ?2 AND seq <= ?3 AND deleted_at IS NULL LIMIT ?4)",
+        (int(part.conversation.0), int(begin.0), int(end.0), most),
+        |row| row.get(0),
+    )?;
+    Ok(count.unwrap_or_default())
 }
 
 /// What others have said above a user's read marks and still stands, in the order of ids.

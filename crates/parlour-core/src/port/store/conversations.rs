@@ -72,6 +72,9 @@ pub trait ConversationStore: Send + Sync + 'static {
         query: Option<Arc<str>>,
     ) -> BoxFuture<'_, Result<Vec<ConversationSummary>>>;
 
+    /// How many conversations the user is in.
+    fn conversation_count(&self, user: UserId) -> BoxFuture<'_, Result<u64>>;
+
     /// The participants in the order of their ids, after `after`.
     ///
     /// # Errors

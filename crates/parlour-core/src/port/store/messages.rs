@@ -45,6 +45,29 @@ pub struct MessagePage {
     pub has_after: bool,
 }
 
+/// Which page of what stands in a conversation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HistoryFrom {
+    /// The one at a place in the log.
+    Place(Page),
+    /// The newest, but for so many that are newer; past [`HistoryPage::COUNT_CAP`] there is nothing.
+    Past(usize),
+}
+
+/// A page of what stands in a conversation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HistoryPage {
+    /// The messages, without tombstones; `has_before` and `has_after` do not mean tombstones either.
+    pub page: MessagePage,
+    /// How many messages stand that the viewer may see, on whatever page; counted up to [`Self::COUNT_CAP`].
+    pub count: u32,
+}
+
+impl HistoryPage {
+    /// The count stops here.
+    pub const COUNT_CAP: u32 = 100_000;
+}
+
 /// A page of what a user has not read, oldest first.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UnreadPage {
@@ -114,6 +137,19 @@ pub trait MessageStore: Send + Sync + 'static {
         page: Page,
         limit: usize,
     ) -> BoxFuture<'_, Result<MessagePage>>;
+
+    /// A page of what stands in a conversation: as [`Self::messages`], for lists that show no tombstones. Deletions
+    /// make no page shorter.
+    ///
+    /// # Errors
+    /// [`crate::Code::NotFound`].
+    fn history(
+        &self,
+        actor: Actor,
+        conversation: ConversationId,
+        from: HistoryFrom,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<HistoryPage>>;
 
     /// What a message said before, oldest first, the present text last; nothing of a deleted one.
     ///

@@ -29,7 +29,9 @@ pub use self::{
     accounts::AccountStore,
     conversations::{ConversationStore, CreatedConversation, ListCursor},
     log::{Head, LogStore, Replay, Standing},
-    messages::{Appended, MessagePage, MessageStore, Page, UnreadPage},
+    messages::{
+        Appended, HistoryFrom, HistoryPage, MessagePage, MessageStore, Page, UnreadPage,
+    },
     sessions::{Rotation, SessionStore},
     sockets::{
         CLOSED_SOCKET_WAITS, CUT_SOCKET_WAITS, ClaimedSocket, MOST_SWEPT_SOCKETS,

@@ -27,6 +27,7 @@ mod support;
 
 pub mod accounts;
 pub mod changes;
+pub mod history;
 pub mod lists;
 pub mod members;
 pub mod people;
@@ -101,6 +102,9 @@ macro_rules! store_cases {
             reading::a_direct_conversation_is_found_by_its_two,
             reading::m6_a_recipient_must_be_in_it,
             reading::a_message_gives_its_conversation_a_subject,
+            history::g21_history_pages_hold_what_stands,
+            history::g10_history_is_what_one_was_there_for,
+            history::conversations_are_counted,
             sockets::g5_a_socket_goes_on_where_the_last_one_was_proved_to_be,
             sockets::g12_what_a_socket_has_received_is_delivered,
             sockets::g5_sockets_are_taken_in_the_order_of_their_waiting,
