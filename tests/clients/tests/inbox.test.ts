@@ -169,6 +169,14 @@ test("nobody else's conversation can be written to or told from one that is not 
 });
 
 describe("g5 nothing is lost", () => {
+  test("g5_inbox_what_is_said_right_after_the_greeting_arrives_beside_another_socket_too", async () => {
+    const { alice, bob, conversation } = await pair();
+    await tab(bob);
+    const second = await tab(bob);
+    await alice.say(conversation, "at once");
+    await eventually(() => expect(second.client.shown).toEqual(["at once"]), 3_000);
+  });
+
   test("g5_inbox_what_was_said_during_a_cut_arrives_once_and_in_order", async () => {
     const { alice, bob, conversation } = await pair();
     const cable = await stage.cable();
