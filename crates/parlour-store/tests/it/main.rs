@@ -9,3 +9,4 @@ mod grouping;
 mod sockets;
 mod suite;
 mod support;
+mod transfer;

@@ -30,6 +30,7 @@ pub mod changes;
 pub mod history;
 pub mod lists;
 pub mod members;
+pub mod merging;
 pub mod people;
 pub mod plan;
 pub mod reading;
@@ -37,6 +38,7 @@ pub mod receipts;
 pub mod replay;
 pub mod sends;
 pub mod sockets;
+pub mod transfer;
 
 pub use support::{Bench, Recorder, join_all};
 
@@ -135,6 +137,16 @@ macro_rules! store_cases {
             accounts::a7_a_ticket_is_taken_once,
             accounts::ended_sessions_and_tickets_are_swept,
             accounts::a_closed_store_is_unavailable,
+            transfer::history_keeps_ids_and_times_in_order,
+            transfer::the_same_history_again_changes_nothing,
+            transfer::reading_becomes_watermarks,
+            transfer::later_edits_and_deletions_follow,
+            merging::older_history_is_merged_only_on_demand,
+            merging::a_merged_log_means_what_it_meant,
+            merging::a_newcomer_sees_nothing_that_is_merged_before_him,
+            transfer::what_cannot_be_kept_is_kept_apart,
+            transfer::faults_are_named,
+            transfer::what_was_sent_to_both_is_one,
             plan::pr1_random_plans_agree_with_the_model,
             plan::pr2_replay_from_any_place_in_any_page_is_the_suffix,
             plan::pr5_unread_and_receipts_equal_a_recount,
