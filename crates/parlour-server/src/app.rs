@@ -28,6 +28,7 @@ use crate::{
     http::{self, Api, Inner, Settings},
     jobs,
     metrics::Metrics,
+    pusher::{self, Pusher, api::Door, apps::Apps, channels::Room, webhooks},
     system::{SystemClock, SystemRandom},
     tasks::Tasks,
 };
@@ -73,7 +74,7 @@ impl App {
         let chat = Arc::new(Chat::new(store.clone(), clock.clone(), limits.clone(), trust));
         let shown = Arc::new(parlour_wire::Settings {
             time_zone: config.dialects.time_zone.0.clone(),
-            ..parlour_wire::Settings::default()
+            events: config.pusher.event_names.to_wire(),
         });
         let hub = Hub::new(limits.clone(), clock.clone(), metrics.clone(), shown);
         let parts = auth::Parts {
@@ -85,8 +86,10 @@ impl App {
         let auth = Arc::new(Auth::new(config, &secret.bytes, parts)?);
         let bus = Arc::new(MemoryBus::default());
         dispatcher.start(hub.clone(), store.clone(), bus, metrics.clone(), &tasks);
+        let pusher = pusher(config, demo, (&clock, &random), &metrics, &tasks)?;
         let gateway = Arc::new(Gateway {
             hub: hub.clone(),
+            pusher,
             chat: chat.clone(),
             auth: auth.clone(),
             clock: clock.clone(),
@@ -156,9 +159,41 @@ async fn listen(
     }
     let listener = bind(&config.server.listen, "server.listen").await?;
     let address = listener.local_addr()?;
-    let router = http::router(api.clone(), gateway::routes(gateway.clone()));
+    let window = config.pusher.repeat_window.0;
+    let door = Door::new(api.clone(), gateway.pusher.clone(), config.pusher.limits(), window);
+    let sockets = gateway::routes(gateway.clone()).merge(pusher::api::routes(door));
+    let router = http::router(api.clone(), sockets);
     tasks.spawn("listener", listener::serve(listener, router, proxies, tasks.clone()));
     Ok(address)
+}
+
+/// The applications of the Pusher protocol, with the tasks that tell their webhooks.
+fn pusher(
+    config: &Config,
+    demo: bool,
+    (clock, random): (&Arc<dyn Clock>, &Arc<dyn Random>),
+    metrics: &Arc<Metrics>,
+    tasks: &Tasks,
+) -> anyhow::Result<Arc<Pusher>> {
+    let section = &config.pusher;
+    let (pusher, hooks) = Pusher::new(pusher::Parts {
+        apps: Apps::new(section, demo)?,
+        room: Room {
+            channels_per_connection: section.max_channels_per_connection,
+            kept_bytes: section.max_kept_bytes,
+        },
+        clock: clock.clone(),
+        random: random.clone(),
+        metrics: metrics.clone(),
+    });
+    let means = webhooks::Means {
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+        tasks: tasks.clone(),
+        queue: section.max_webhook_queue,
+    };
+    webhooks::start(hooks, &pusher.apps, &means)?;
+    Ok(pusher)
 }
 
 async fn bind(place: &str, key: &str) -> anyhow::Result<tokio::net::TcpListener> {

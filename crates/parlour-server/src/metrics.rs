@@ -43,6 +43,8 @@ pub struct Metrics {
     pub(crate) pusher_client_events: Counter,
     pub(crate) pusher_channels: Gauge,
     pub(crate) pusher_hooks_dropped: Counter,
+    pub(crate) pusher_hooks_told: Counter,
+    pub(crate) pusher_hooks_failed: Counter,
     pub(crate) queued_bytes: Gauge,
     pub(crate) store_queue: Gauge,
     pub(crate) store_commits: Counter<u64, AtomicU64>,
@@ -117,6 +119,12 @@ impl Metrics {
                 "Events that clients of Pusher channels have sent each other",
             ),
             pusher_channels: gauge(r, "pusher_channels", "Pusher channels that somebody has"),
+            pusher_hooks_told: counter(r, "pusher_hooks_told", "Events of webhooks that were taken"),
+            pusher_hooks_failed: counter(
+                r,
+                "pusher_hooks_failed",
+                "Calls of webhooks that failed; most are made again",
+            ),
             pusher_hooks_dropped: counter(
                 r,
                 "pusher_hooks_dropped",

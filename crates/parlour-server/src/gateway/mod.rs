@@ -47,7 +47,7 @@ pub(crate) use self::{
     hub::Hub,
     upgrade::routes,
 };
-use crate::{auth::Auth, config::DialectsSection, metrics::Metrics, tasks::Tasks};
+use crate::{auth::Auth, config::DialectsSection, metrics::Metrics, pusher::Pusher, tasks::Tasks};
 
 /// How often the end of a shutdown's wait is looked for.
 const POLL: Duration = Duration::from_millis(20);
@@ -64,6 +64,8 @@ pub(crate) struct Gateway {
     pub(crate) admission: Arc<Admission>,
     /// What the store hands on comes by here.
     pub(crate) inbox: Arc<Inbox>,
+    /// Applications of the Pusher protocol, with their sockets and channels.
+    pub(crate) pusher: Arc<Pusher>,
     /// What sockets of the old dialects speak when they do not say.
     pub(crate) dialects: DialectsSection,
     /// Over which reconnects are spread when the server goes away.

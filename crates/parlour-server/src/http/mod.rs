@@ -6,7 +6,7 @@ mod cors;
 mod cursor;
 mod docs;
 pub(crate) mod error;
-mod extract;
+pub(crate) mod extract;
 mod health;
 mod inbox;
 mod me;

@@ -31,8 +31,6 @@ pub(crate) struct App {
     pub(crate) authorize_within: Option<Duration>,
     /// Most connections at once.
     pub(crate) max_connections: Option<usize>,
-    /// Most channels that one connection subscribes.
-    pub(crate) max_channels: usize,
     /// Sizes and counts.
     pub(crate) limits: PusherLimits,
     /// Who is told what happens on its channels.
@@ -63,7 +61,6 @@ impl App {
             history_channels: config.history_channels.iter().map(prefix).collect(),
             authorize_within: Some(config.require_authorization.0).filter(|wait| !wait.is_zero()),
             max_connections: Some(config.max_connections).filter(|most| *most > 0),
-            max_channels: section.max_channels_per_connection,
             limits: section.limits(),
             webhooks: config.webhooks.clone(),
         })
@@ -73,6 +70,11 @@ impl App {
     pub(crate) fn signer(&self, key: &str) -> Option<&Signer> {
         let found = self.keys.iter().find(|known| known.signer.key() == key)?;
         (self.enabled && found.enabled).then_some(&found.signer)
+    }
+
+    /// Whether a key is one of its own, switched on or off.
+    pub(crate) fn has_key(&self, key: &str) -> bool {
+        self.keys.iter().any(|known| known.signer.key() == key)
     }
 
     /// What signs where any of its keys will do: the first that is switched on.

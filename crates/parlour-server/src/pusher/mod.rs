@@ -2,10 +2,14 @@
 //!
 //! - [`apps`] are the applications of the configuration. Nothing of one is visible to another.
 //! - [`channels`] knows who has which channel, and carries events to them; [`hooks`] takes what applications are told.
+//! - [`api`] is the signed HTTP API of their servers, [`auth`] signs for the chat's channels, [`webhooks`] tells their servers.
 
+pub(crate) mod api;
 pub(crate) mod apps;
+mod auth;
 pub(crate) mod channels;
 pub(crate) mod hooks;
+pub(crate) mod webhooks;
 
 use std::sync::Arc;
 

@@ -210,6 +210,12 @@ impl SignedQuery {
         &self.key
     }
 
+    /// The signature that came with it: two calls that are equal to the last bit have the same.
+    #[must_use]
+    pub const fn signature(&self) -> &[u8; 32] {
+        &self.signature
+    }
+
     /// A parameter that is there exactly once. Names are in lower case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
@@ -219,7 +225,7 @@ impl SignedQuery {
     /// Checks that the holder of the secret has made this call, lately, with this body.
     ///
     /// `path` is as it was sent, without query; `now` is the time since 1970. A call that is repeated within the
-    /// allowed time passes: server libraries make calls that are equal to the last bit within one second.
+    /// allowed time passes: whether it may is judged elsewhere, by its [`SignedQuery::signature`].
     ///
     /// # Errors
     /// [`ApiError::Unauthorized`].
