@@ -6,7 +6,9 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use crate::auth::{Auth, Origins};
 
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
-const HEADERS: &str = "authorization, content-type, idempotency-key, last-event-id, x-request-id";
+// The last ones are those that Laravel's clients send along; nothing here reads them.
+const HEADERS: &str = "authorization, content-type, idempotency-key, last-event-id, x-request-id, \
+    x-csrf-token, x-xsrf-token, x-requested-with, x-socket-id";
 const EXPOSED: &str = "x-request-id, retry-after, location";
 
 /// What a page of the request's origin may see.

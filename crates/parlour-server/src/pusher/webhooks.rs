@@ -30,7 +30,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long after it happened an event is told again and again, until somebody takes it.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// The first wait after a failure; each further one is twice as long.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
+const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// How long a receiver is still told what waits when the server goes away.
@@ -275,3 +275,6 @@ const fn kind(event: &WebhookEvent) -> WebhookKind {
         WebhookEvent::SubscriptionCount { .. } => WebhookKind::SubscriptionCount,
     }
 }
+
+#[cfg(test)]
+mod tests;
