@@ -84,6 +84,12 @@ pub enum Refusal {
     InvalidKey,
     /// A channel that nobody can join by asking (another user's, or one's own before signing in).
     NotForYou(ChannelName),
+    /// The channel is not for this user, or there is no such thing: never told apart. Also when he has lost it.
+    Forbidden,
+    /// It cannot be decided at the moment.
+    Unavailable,
+    /// The user has as many connections as he may have.
+    TooManyConnections,
     /// It is subscribed already.
     AlreadySubscribed(ChannelName),
     /// It is not subscribed.
@@ -143,7 +149,9 @@ impl Refusal {
             | Self::InvalidKey
             | Self::NotForYou(_)
             | Self::InvalidChannelData(_) => ("AuthError", 401),
-            Self::PresenceFull(_) | Self::TooManyChannels(_) => {
+            Self::Forbidden => ("AuthError", 403),
+            Self::Unavailable => ("ServerError", 503),
+            Self::PresenceFull(_) | Self::TooManyChannels(_) | Self::TooManyConnections => {
                 ("LimitReached", CloseCode::OVER_CAPACITY.code)
             }
             _ => ("InvalidRequest", 400),
@@ -170,6 +178,11 @@ impl fmt::Display for Refusal {
             }
             Self::NotForYou(channel) => {
                 write!(f, "Not signed in as the user of channel {channel}")
+            }
+            Self::Forbidden => f.write_str("Not allowed to subscribe to this channel"),
+            Self::Unavailable => f.write_str("The server cannot tell at the moment; try again"),
+            Self::TooManyConnections => {
+                f.write_str("The user has reached the limit of connections")
             }
             Self::AlreadySubscribed(channel) => {
                 write!(f, "Existing subscription to channel {channel}")

@@ -6,6 +6,7 @@
 
 pub mod auth;
 pub mod channel;
+pub mod chat;
 pub mod decode;
 pub mod encode;
 pub mod error;
@@ -18,6 +19,7 @@ pub mod signature;
 pub mod webhook;
 
 pub use self::{
+    chat::Chat,
     channel::{Access, ChannelName, ChatChannel},
     decode::{ClientFrame, Subscribe},
     error::{ApiError, CloseCode, Refusal},

@@ -15,6 +15,7 @@ use parlour_core::{
 };
 use parlour_wire::{
     Audience, Caller, DIALECTS, Dialect, Notice, Request, Scene, Settings, Tag, Variant,
+    pusher::Chat,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -25,7 +26,8 @@ use crate::fixtures::{
 
 /// Those whose clients keep no position: written for other servers.
 fn dialects() -> impl Iterator<Item = &'static dyn Dialect> {
-    DIALECTS.iter().copied().filter(|dialect| !dialect.keeps_position())
+    let chat: &'static dyn Dialect = &Chat;
+    DIALECTS.iter().copied().filter(|dialect| !dialect.keeps_position()).chain([chat])
 }
 
 const AUDIENCES: [(&str, Audience); 4] = [
