@@ -86,7 +86,8 @@ impl App {
         let auth = Arc::new(Auth::new(config, &secret.bytes, parts)?);
         let bus = Arc::new(MemoryBus::default());
         dispatcher.start(hub.clone(), store.clone(), bus, metrics.clone(), &tasks);
-        let pusher = pusher(config, demo, (&clock, &random), &metrics, &tasks)?;
+        let trying = demo && demo::fits(&*store).await?;
+        let pusher = pusher(config, trying, (&clock, &random), &metrics, &tasks)?;
         let gateway = Arc::new(Gateway {
             hub: hub.clone(),
             pusher,
@@ -127,6 +128,12 @@ impl App {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether clients of the Pusher protocol can try it out with an application that everybody knows.
+    #[must_use]
+    pub(crate) fn has_demo_application(&self) -> bool {
+        self.gateway.pusher.apps.is_demo()
     }
 
     /// Ends it: nothing new is taken, sockets are told to come back, what was accepted is finished (G18).
@@ -170,14 +177,14 @@ async fn listen(
 /// The applications of the Pusher protocol, with the tasks that tell their webhooks.
 fn pusher(
     config: &Config,
-    demo: bool,
+    trying: bool,
     (clock, random): (&Arc<dyn Clock>, &Arc<dyn Random>),
     metrics: &Arc<Metrics>,
     tasks: &Tasks,
 ) -> anyhow::Result<Arc<Pusher>> {
     let section = &config.pusher;
     let (pusher, hooks) = Pusher::new(pusher::Parts {
-        apps: Apps::new(section, demo)?,
+        apps: Apps::new(section, trying)?,
         room: Room {
             channels_per_connection: section.max_channels_per_connection,
             kept_bytes: section.max_kept_bytes,
@@ -210,6 +217,7 @@ fn settings(config: &Config, demo: bool, weak_secret: bool) -> Settings {
         body_timeout: config.limits.body_timeout.0,
         json_depth: config.limits.json_depth,
         metrics: config.metrics.listen.is_none(),
+        public_url: config.server.public_url.clone(),
         demo,
         weak_secret,
     }

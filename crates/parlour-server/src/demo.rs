@@ -12,7 +12,7 @@ use parlour_core::{
     },
 };
 
-use crate::auth::Auth;
+use crate::{auth::Auth, pusher::apps::DEMO as PUSHER};
 
 /// Everybody's password.
 pub(crate) const PASSWORD: &str = "demo";
@@ -140,12 +140,10 @@ const SCENES: [Scene; 6] = [
 
 /// Fills an empty database. One that holds anybody else's data is left alone; a seeding that was broken off is finished.
 pub(crate) async fn seed(auth: &Auth, store: &dyn Store, clock: &dyn Clock) -> anyhow::Result<()> {
-    let first = &PEOPLE[0];
-    if store.credential(first.username.into()).await?.is_some() {
+    if store.credential(PEOPLE[0].username.into()).await?.is_some() {
         return Ok(());
     }
-    let known = store.user(UserId::new(first.id)?).await?;
-    if known.is_some_and(|user| &*user.profile.username != first.username) {
+    if !fits(store).await? {
         tracing::warn!("the database is not empty: the people of the demonstration are not added");
         return Ok(());
     }
@@ -172,6 +170,13 @@ pub(crate) async fn seed(auth: &Auth, store: &dyn Store, clock: &dyn Clock) -> a
         store.set_credential(credential, now).await?;
     }
     Ok(())
+}
+
+/// Whether a database is the demonstration's own, or may become it. What everybody knows opens no other one.
+pub(crate) async fn fits(store: &dyn Store) -> anyhow::Result<bool> {
+    let first = &PEOPLE[0];
+    let known = store.user(UserId::new(first.id)?).await?;
+    Ok(known.is_none_or(|user| &*user.profile.username == first.username))
 }
 
 async fn play(store: &dyn Store, index: usize, scene: &Scene, now: Millis) -> anyhow::Result<()> {
@@ -240,11 +245,16 @@ async fn conversation(
     Ok(store.create_conversation(context, new).await?.summary.conversation.id)
 }
 
-/// What `serve --demo` prints.
-pub(crate) fn welcome(address: std::net::SocketAddr) -> String {
+/// What `serve --demo` prints; `pusher` when the application for trying things out is there.
+pub(crate) fn welcome(address: std::net::SocketAddr, pusher: bool) -> String {
     let names = PEOPLE.iter().map(|person| person.username).collect::<Vec<_>>().join(", ");
+    let (id, key, secret) = PUSHER;
+    let pusher = match pusher {
+        true => format!("Pusher clients: app id {id}, key {key}, secret {secret}\n"),
+        false => String::new(),
+    };
     format!(
         "\nParlour is at http://{address}\n\nSign in as two people, in two browsers (or one private window):\n  \
-         alice, password {PASSWORD}\n  bob,   password {PASSWORD}\nAlso there: {names}\n"
+         alice, password {PASSWORD}\n  bob,   password {PASSWORD}\nAlso there: {names}\n{pusher}"
     )
 }

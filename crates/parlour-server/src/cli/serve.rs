@@ -37,7 +37,7 @@ impl Serve {
             let mut interrupt = signal(SignalKind::interrupt())?;
             let app = App::start(&loaded, self.demo).await?;
             if self.demo {
-                say(&demo::welcome(app.address()));
+                say(&demo::welcome(app.address(), app.has_demo_application()));
             }
             tokio::select! {
                 _ = terminate.recv() => {}

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use foldhash::{HashMap, HashMapExt as _};
+use foldhash::HashMap;
 use parlour_wire::pusher::{PusherLimits, Signer, signature::BadKey};
 
 use crate::config::{PusherApp, PusherKey, PusherSection, PusherWebhook, Secret};
@@ -107,6 +107,7 @@ pub(crate) struct Apps {
     apps: Vec<Arc<App>>,
     by_key: HashMap<Box<str>, usize>,
     by_id: HashMap<Box<str>, usize>,
+    demo: bool,
 }
 
 impl Apps {
@@ -116,12 +117,13 @@ impl Apps {
     /// When a key cannot be used, which loading the configuration has ruled out.
     pub(crate) fn new(config: &PusherSection, demo: bool) -> anyhow::Result<Self> {
         let mut configured = config.applications();
-        if configured.is_empty() && demo {
+        let demo = demo && configured.is_empty();
+        if demo {
             let (id, key, secret) = DEMO;
             let keys = vec![PusherKey::new(key, Secret::new(secret))];
             configured.push(PusherApp { keys, ..PusherApp::new(id) });
         }
-        let mut all = Self { apps: Vec::new(), by_key: HashMap::new(), by_id: HashMap::new() };
+        let mut all = Self { demo, ..Self::default() };
         for (index, app) in configured.iter().enumerate() {
             let app = App::new(index, app, config)
                 .with_context(|| format!("the Pusher application {}", app.id))?;
@@ -152,6 +154,11 @@ impl Apps {
     /// The application whose channels carry the chat.
     pub(crate) fn chat(&self) -> Option<&Arc<App>> {
         self.apps.first()
+    }
+
+    /// Whether what stands here is the demonstration's, with a secret that everybody knows.
+    pub(crate) const fn is_demo(&self) -> bool {
+        self.demo
     }
 
     /// All of them; [`App::index`] is the place in it.
