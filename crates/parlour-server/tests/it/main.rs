@@ -15,6 +15,7 @@ mod gateway;
 mod goldens;
 mod messages;
 mod problems;
+mod pusher_api;
 mod server_keys;
 mod support;
 mod tokens;
