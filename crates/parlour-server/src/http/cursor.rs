@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use parlour_core::{
-    Code, ConversationId, Error, Seq, UserId,
+    Code, ConversationId, Error, MessageId, Seq, UserId,
     port::store::{ListCursor, Page},
 };
 
@@ -51,6 +51,18 @@ pub(crate) fn to_messages(cursor: &str) -> Result<Page, Error> {
     }
 }
 
+/// A place in the list of unread messages: after this one.
+pub(crate) fn unread(last: MessageId) -> String {
+    encode(&format!("n{last}"))
+}
+
+/// The place that a cursor of [`unread`] stands for.
+pub(crate) fn to_unread(cursor: &str) -> Result<MessageId, Error> {
+    let text = decode(cursor)?;
+    let id = text.strip_prefix('n').and_then(|digits| digits.parse().ok());
+    id.map(MessageId).ok_or_else(bad)
+}
+
 fn encode(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(text)
 }
@@ -77,6 +89,8 @@ mod tests {
         for page in [Page::Newest, Page::Before(Seq(9)), Page::After(Seq(0))] {
             assert_eq!(to_messages(&messages(page)).unwrap(), page);
         }
+        assert_eq!(to_unread(&unread(MessageId(7))).unwrap(), MessageId(7));
+        assert!(to_unread(&people).is_err() && to_unread("bg").is_err());
         for foreign in [&*people, "", "!!", "Y", "bW4x", "999999999999999999999999"] {
             assert!(to_conversations(foreign).is_err(), "{foreign}");
             assert!(to_messages(foreign).is_err(), "{foreign}");

@@ -207,7 +207,11 @@ async fn send(
     Ok((status, Answer(object::Message::from(&*sent.message))))
 }
 
-fn client_id(given: Option<&str>, headers: &HeaderMap) -> Result<Option<ClientId>, Error> {
+/// The name of a send, of its body or its header.
+pub(super) fn client_id(
+    given: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Option<ClientId>, Error> {
     let wrong = |what| Error::new(Code::InvalidFrame, what);
     let header = match headers.get("idempotency-key") {
         Some(key) => Some(key.to_str().map_err(|_| wrong("Idempotency-Key is no plain text"))?),

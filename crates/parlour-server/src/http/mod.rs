@@ -1,4 +1,5 @@
-//! REST under `/api/v1`, its document, the pages, health and figures: one file per resource.
+//! REST under `/api/v1` and in the shapes of the dialects, its document, the pages, health and figures: one file per
+//! resource.
 
 mod auth;
 mod conversations;
@@ -14,6 +15,7 @@ mod messages;
 mod openapi;
 mod participants;
 mod receipts;
+mod seed;
 mod shell;
 mod users;
 mod wire;
@@ -85,6 +87,8 @@ pub(crate) struct Settings {
     pub(crate) json_depth: usize,
     /// `/metrics` is here, and not on a listener of its own.
     pub(crate) metrics: bool,
+    /// The address under which browsers reach the server (`server.public_url`).
+    pub(crate) public_url: Option<String>,
     /// People whom the login page offers to try.
     pub(crate) demo: bool,
     /// The secret is weak; a demonstration alone runs with such a one.

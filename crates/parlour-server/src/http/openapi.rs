@@ -5,7 +5,7 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    Api, auth, conversations, error::ProblemBody, me, messages, participants, receipts, users,
+    Api, auth, conversations, error::ProblemBody, me, messages, participants, receipts, seed, users,
 };
 
 /// What the document says before the paths.
@@ -25,6 +25,7 @@ use super::{
         (name = "participants", description = "Who is in a conversation"),
         (name = "messages", description = "Messages"),
         (name = "receipts", description = "Read marks and typing"),
+        (name = "dialects", description = "In the shapes of the dialects, for existing clients"),
         (name = "server", description = "For the host application's server alone, with an API key")
     )
 )]
@@ -40,6 +41,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(participants::routes())
         .merge(messages::routes())
         .merge(receipts::routes())
+        .merge(seed::routes())
 }
 
 /// The document as `/openapi.json` serves it, for `parlour openapi` and the golden file.

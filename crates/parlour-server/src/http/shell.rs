@@ -65,7 +65,9 @@ fn admit(api: &Api, request: &Request) -> Result<(), Problem> {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     // A form of another site cannot say that it is JSON: this is what keeps the cookie from serving it.
     let foreign = headers.contains_key(header::CONTENT_TYPE) && !is_json(headers);
-    if foreign && !safe && request.uri().path().starts_with("/api/v1/") {
+    let path = request.uri().path();
+    let takes_json = path.starts_with("/api/v1/") || path.starts_with("/api/conversations");
+    if foreign && !safe && takes_json {
         return Err(not_json());
     }
     if !safe && !api.is_ready() {

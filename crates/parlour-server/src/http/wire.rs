@@ -120,14 +120,20 @@ impl<'a> Sight<'a> {
         }
     }
 
+    /// Whether somebody is there, and when he last was.
+    pub(crate) fn presence(
+        &self,
+        participant: &model::Participant,
+    ) -> (PresenceStatus, Option<object::Time>) {
+        let id = &participant.profile.id;
+        let is_hidden = self.hidden.contains(id);
+        (self.status(id), object::seen(participant.last_seen).filter(|_| !is_hidden))
+    }
+
     /// A participant.
     pub(crate) fn participant(&self, participant: &model::Participant) -> object::Participant {
-        let id = &participant.profile.id;
-        let mut shown = object::Participant::new(participant, self.status(id));
-        if self.hidden.contains(id) {
-            shown.last_seen = None;
-        }
-        shown
+        let (status, last_seen) = self.presence(participant);
+        object::Participant { last_seen, ..object::Participant::new(participant, status) }
     }
 
     /// A conversation.
