@@ -193,14 +193,16 @@ describe("client events", () => {
       await subscribed(await connected(user("1")), name),
       await subscribed(await connected(user("2")), name),
     ];
+    const told: unknown[] = [];
+    for (const { channel } of [one, two]) {
+      channel.bind("client-cursor", ({ x }: { x: number }, { user_id }: { user_id: string }) =>
+        told.push(`${x} by ${user_id} at ${(channel as PresenceChannel).members.myID}`),
+      );
+    }
     one.channel.trigger("client-cursor", { x: 1 });
-    await eventually(() =>
-      expect(two.heard).toEqual([{ event: "client-cursor", data: { x: 1 }, user: "1" }]),
-    );
+    await eventually(() => expect(told).toEqual(["1 by 1 at 2"]));
     two.channel.trigger("client-cursor", { x: 2 });
-    await eventually(() =>
-      expect(one.heard).toEqual([{ event: "client-cursor", data: { x: 2 }, user: "2" }]),
-    );
+    await eventually(() => expect(told).toEqual(["1 by 1 at 2", "2 by 2 at 1"]));
     saw(VERSION, "client event: relayed with metadata.user_id, not to the sender");
   });
 
@@ -243,9 +245,10 @@ describe("sign-in", () => {
     expect(heard[0]).toEqual({ hello: "you" });
     const watched = await connected(user("watched"));
     watched.signin();
-    await eventually(() => expect(online).toEqual(["watched"]));
+    // First how things are, then what changes.
+    await eventually(() => expect(online).toEqual(["-watched", "-other", "watched"]));
     watched.disconnect();
-    await eventually(() => expect(online).toEqual(["watched", "-watched"]));
+    await eventually(() => expect(online).toEqual(["-watched", "-other", "watched", "-watched"]));
     saw(VERSION, "signin: sendToUser arrived; watchlist told online and offline");
   });
 

@@ -71,7 +71,7 @@ describe.skipIf(!pythonClients())("python", () => {
     const pusher = await connected(client(stage.server.http, application.options("8")));
     const { heard } = await subscribed(pusher, "presence-pysher");
     script.write("wave");
-    await eventually(() => expect(heard).toMatchObject([{ event: "client-wave", user: "python" }]));
+    await eventually(() => expect(heard).toMatchObject([{ event: "client-wave", data: { hand: "left" } }]));
     expect(named("error")).toEqual([]);
     saw(
       pythonVersion("Pysher"),

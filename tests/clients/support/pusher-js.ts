@@ -7,7 +7,6 @@ import { eventually } from "./stage.js";
 export interface Heard {
   readonly event: string;
   readonly data: unknown;
-  readonly user: string | undefined;
 }
 
 export interface Subscription {
@@ -46,8 +45,8 @@ export function listen(pusher: Pusher, name: string): Subscription {
   const errors: unknown[] = [];
   const channel = pusher.subscribe(name);
   channel.bind("pusher:subscription_error", (error: unknown) => errors.push(error));
-  channel.bind_global((event: string, data: unknown, metadata?: { user_id?: string }) => {
-    if (!event.startsWith("pusher")) heard.push({ event, data, user: metadata?.user_id });
+  channel.bind_global((event: string, data: unknown) => {
+    if (!event.startsWith("pusher")) heard.push({ event, data });
   });
   return { channel, heard, errors };
 }

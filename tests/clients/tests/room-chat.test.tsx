@@ -87,14 +87,14 @@ test("typing is told and ends with the sending", async () => {
 
 test("receipts for the whole page on every frame are borne: read once each, no error, no close", async () => {
   const { alice, bob, conversation } = await pair();
-  for (const text of texts("page", 40)) await alice.say(conversation, text);
+  for (const text of texts("page", 30)) await alice.say(conversation, text);
   const mine = await visit(bob, conversation);
   const hers = await visit(alice, conversation);
-  await eventually(() => expect(shown(mine)).toHaveLength(40));
+  await eventually(() => expect(shown(mine)).toHaveLength(30));
   for (const text of texts("live", 15)) await alice.say(conversation, text);
-  await eventually(() => expect(shown(mine)).toHaveLength(55));
-  // 40 of the history are unread in its eyes for ever; each of 15 frames and their receipts makes it say so again.
-  await eventually(() => expect(mine.host.sent.length).toBeGreaterThan(600));
+  await eventually(() => expect(shown(mine)).toHaveLength(45));
+  // 30 of the history are unread in its eyes for ever; each of 15 frames and their receipts makes it say so again.
+  await eventually(() => expect(mine.host.sent.length).toBeGreaterThan(400));
   await mine.screen.send("still here");
   await eventually(() => expect(shown(hers).at(-1)).toBe("still here"));
   expect(mine.host.received("error")).toEqual([]);
