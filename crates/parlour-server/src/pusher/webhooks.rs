@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use http::{HeaderValue, header};
-use parlour_core::port::clock::Clock;
+use parlour_core::{model::Millis, port::clock::Clock};
 use parlour_wire::pusher::webhook::{
     CONTENT_TYPE, KEY_HEADER, SIGNATURE_HEADER, Webhook, WebhookEvent,
 };
@@ -51,6 +51,8 @@ pub(crate) struct Means {
 /// An event in the queue of a receiver, with the moment (of the monotonic clock) at which it came.
 struct Waiting {
     event: WebhookEvent,
+    /// When it happened, for the receiver.
+    at: Millis,
     since: Duration,
 }
 
@@ -111,12 +113,13 @@ async fn share_out(mut hooks: Receiver<Hook>, mut ways: Vec<Way>, means: Means) 
         };
         let Some(hook) = hook else { return };
         let kind = kind(&hook.event);
+        let since = means.clock.monotonic();
         let wanted = |way: &&mut Way| {
             way.app == hook.app.index
                 && way.kinds.as_ref().is_none_or(|kinds| kinds.contains(&kind))
         };
         for way in ways.iter_mut().filter(wanted) {
-            let waiting = Waiting { event: hook.event.clone(), since: means.clock.monotonic() };
+            let waiting = Waiting { event: hook.event.clone(), at: hook.at, since };
             let full = way.queue.try_send(waiting).is_err();
             if full {
                 means.metrics.pusher_hooks_dropped.inc();
@@ -157,28 +160,29 @@ impl Teller {
     /// Tells what comes until nothing can come any more.
     async fn tell_all(&mut self) {
         while let Some(first) = self.waiting.recv().await {
-            let since = first.since;
+            let (since, mut time_ms) = (first.since, first.at);
             let mut bytes = size(&first.event);
             let mut events = vec![first.event];
             while events.len() < BATCH && bytes < BATCH_BYTES {
                 match self.waiting.try_recv() {
                     Ok(next) => {
                         bytes += size(&next.event);
+                        time_ms = time_ms.max(next.at);
                         events.push(next.event);
                     }
                     Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
                 }
             }
-            self.tell(events, since).await;
+            self.tell(Webhook { time_ms, events }, since).await;
         }
     }
 
     /// Tells a batch until it is taken, or too old.
-    async fn tell(&self, events: Vec<WebhookEvent>, since: Duration) {
-        let count = events.len() as u64;
+    async fn tell(&self, batch: Webhook, since: Duration) {
+        let count = batch.events.len() as u64;
         // Of an application that is switched off nothing comes: it has no clients.
         let Some(signer) = self.app.default_signer() else { return };
-        let body = Webhook { time_ms: self.means.clock.now(), events }.to_body();
+        let body = batch.to_body();
         let signature = signer.sign_body(body.as_bytes());
         let metrics = &self.means.metrics;
         let mut wait = FIRST_WAIT;
