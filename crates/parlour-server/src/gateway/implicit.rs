@@ -4,16 +4,19 @@ use std::{sync::Arc, time::Duration};
 
 use foldhash::HashMap;
 use parlour_core::{
-    ConversationId, Epoch, Position, Result, Seq,
+    Code, ConversationId, Epoch, Error, Position, Result, Seq,
     command::ResyncReason,
     event::{Durability, Event},
     model::Membership,
-    port::store::SocketKey,
+    port::store::{ClaimedSocket, SocketKey},
 };
 use parlour_wire::{Audience, Notice};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep},
+};
 
-use super::{Gateway, conn::Conn, frames::Frames, resume, send_queue::Item};
+use super::{Gateway, conn::Conn, frames::Frames, ledger::Track, resume, send_queue::Item};
 
 /// Most Changes of one conversation that are sent on return; of more, the newest.
 const MOST_CHANGES: u64 = 200;
@@ -21,58 +24,100 @@ const MOST_CHANGES: u64 = 200;
 /// How long a new socket waits for an old one of the same client that is just being closed.
 const SETTLING: Duration = Duration::from_millis(30);
 
+/// How long at most for one that has ended and whose place is being stored.
+const ENDING: Duration = Duration::from_secs(2);
+
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Gives a connection its place, sends what its client missed, and lets live events follow.
 pub(super) async fn resume(gateway: &Gateway, conn: &Arc<Conn>) -> Result<()> {
+    resume_with(gateway, conn, || true).await
+}
+
+/// The same; `begin` is called when the place is known and nothing has been sent yet: whatever is stored from now on
+/// will arrive. Where it says no, nothing follows.
+pub(crate) async fn resume_with(
+    gateway: &Gateway,
+    conn: &Arc<Conn>,
+    begin: impl FnOnce() -> bool + Send,
+) -> Result<()> {
     conn.hold();
     settle(gateway, conn).await;
-    let subscribed = gateway.hub.begin_loading(conn);
-    let caught_up = catch_up(gateway, conn, subscribed).await;
-    if let Ok(heads) = &caught_up {
+    let loading = gateway.hub.begin_loading(conn);
+    let caught_up = catch_up(gateway, conn, loading.subscribed, begin).await;
+    if let Ok(Some(heads)) = &caught_up {
         gateway.hub.begin_streaming(conn, heads, gateway.seconds());
         gateway.hub.tell_who_is_here(conn);
     }
-    gateway.hub.end_loading(conn);
     gateway.metrics.resumes.inc();
     caught_up.map(drop)
 }
 
 /// Waits a moment for an old socket of the same client whose goodbye is on the way: some clients open the next one
-/// in the same instant, and it is to continue where the old one stood.
+/// in the same instant, and it is to continue where the old one stood. One that is only waiting for its client's
+/// answer to a close waits no longer: its client is here.
 async fn settle(gateway: &Gateway, conn: &Conn) {
-    let end = Instant::now() + SETTLING;
-    let gone = async {
-        while !gateway.hub.siblings(conn).is_empty() {
-            sleep(LOOK).await;
+    let begun = Instant::now();
+    loop {
+        let siblings = gateway.hub.siblings(conn);
+        let mut ending = false;
+        for other in siblings.iter().filter(|other| other.channel.is_none() && other.is_closing()) {
+            other.link.abort();
+            ending = true;
         }
-    };
-    let _another_live_one = timeout_at(end, gone).await;
+        let patience = if ending { ENDING } else { SETTLING };
+        if siblings.is_empty() || begun.elapsed() >= patience {
+            return;
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// Claims a place in the store. The claim is finished by a task of its own: were it given up half way because the
+/// socket has gone, the place would be taken by nobody.
+async fn claim(
+    gateway: &Gateway,
+    conn: &Conn,
+    track: &Arc<Track>,
+    heads: Vec<(ConversationId, Position)>,
+    in_flight: Vec<(ConversationId, Position)>,
+) -> Result<ClaimedSocket> {
+    let (give, given) = oneshot::channel();
+    let (chat, clock, key) = (gateway.chat.clone(), gateway.clock.clone(), key(conn));
+    let track = track.clone();
+    gateway.tasks.spawn("claim of a place", async move {
+        let claimed = chat.store().claim_socket(key, heads, in_flight, clock.now()).await;
+        if let Ok(claimed) = &claimed {
+            track.keep_in(claimed.id);
+        }
+        if let Err(Ok(unwanted)) = give.send(claimed)
+            && let Err(error) = chat.store().release_socket(unwanted.id, false, clock.now()).await
+        {
+            super::session::log_failure(&error);
+        }
+    });
+    given.await.unwrap_or_else(|_| Err(Error::new(Code::Unavailable, "the server restarts")))
 }
 
 async fn catch_up(
     gateway: &Gateway,
     conn: &Arc<Conn>,
     subscribed: bool,
-) -> Result<HashMap<ConversationId, Seq>> {
+    begin: impl FnOnce() -> bool + Send,
+) -> Result<Option<HashMap<ConversationId, Seq>>> {
     let mut memberships = resume::subscribe(gateway, conn, subscribed).await?;
     memberships.retain(|membership| conn.covers(membership.conversation));
     let heads: HashMap<_, _> =
         memberships.iter().map(|own| (own.conversation, own.last_seq)).collect();
-    let Some(track) = &conn.track else { return Ok(heads) };
+    let Some(track) = &conn.track else { return Ok(begin().then_some(heads)) };
     let place = |own: &Membership| Position { epoch: own.epoch, seq: own.last_seq };
-    let claimed = gateway
-        .chat
-        .store()
-        .claim_socket(
-            key(conn),
-            memberships.iter().map(|own| (own.conversation, place(own))).collect(),
-            in_flight(gateway, conn, &memberships),
-            gateway.clock.now(),
-        )
-        .await?;
-    track.keep_in(claimed.id);
+    let heads_now = memberships.iter().map(|own| (own.conversation, place(own))).collect();
+    let in_flight = in_flight(gateway, conn, &memberships);
+    let claimed = claim(gateway, conn, track, heads_now, in_flight).await?;
+    if !begin() {
+        return Ok(None);
+    }
     if let Some(positions) = claimed.positions {
         let positions: HashMap<_, _> = positions.into_iter().collect();
         for own in memberships.iter().filter(|own| conn.dialect().shows(own.kind)) {
@@ -80,7 +125,7 @@ async fn catch_up(
             missed(gateway, conn, own, from).await?;
         }
     }
-    Ok(heads)
+    Ok(Some(heads))
 }
 
 fn key(conn: &Conn) -> SocketKey {
@@ -197,7 +242,7 @@ pub(super) fn store_proved(gateway: &Arc<Gateway>, conn: &Arc<Conn>) {
 }
 
 /// Stores the last proof of a connection that has ended; from now on its place waits for the next one.
-pub(super) async fn leave(gateway: &Gateway, conn: &Conn) {
+pub(crate) async fn leave(gateway: &Gateway, conn: &Conn) {
     let Some(track) = &conn.track else { return };
     let Some(row) = track.row() else { return };
     let proved = track.take();
@@ -206,7 +251,7 @@ pub(super) async fn leave(gateway: &Gateway, conn: &Conn) {
     {
         super::session::log_failure(&error);
     }
-    let clean = conn.link.has_parted();
+    let clean = conn.has_parted();
     let released = gateway.chat.store().release_socket(row, clean, gateway.clock.now()).await;
     if let Err(error) = released {
         super::session::log_failure(&error);

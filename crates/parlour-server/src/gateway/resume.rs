@@ -49,15 +49,14 @@ pub(super) async fn run(
     last: impl FnOnce(Resumed) -> Vec<Frame>,
 ) -> Result<Vec<ResumeFrom>> {
     conn.hold();
-    let subscribed = gateway.hub.begin_loading(conn);
-    let resumed = replay(gateway, conn, subscribed, positions).await;
+    let loading = gateway.hub.begin_loading(conn);
+    let resumed = replay(gateway, conn, loading.subscribed, positions).await;
     let outcome = resumed.map(|(resumed, heads)| {
         let places = resumed.conversations.clone();
         conn.send_ahead(last(resumed));
         gateway.hub.begin_streaming(conn, &heads, gateway.seconds());
         places
     });
-    gateway.hub.end_loading(conn);
     gateway.metrics.resumes.inc();
     outcome
 }

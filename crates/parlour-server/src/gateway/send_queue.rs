@@ -106,6 +106,12 @@ impl SendQueue {
     /// Forgets everything but a frame that is half written, and ends with this one.
     pub(crate) fn close_with(&mut self, last: Option<Frame>) {
         let half = if self.written > 0 { self.items.pop_front() } else { None };
+        for item in self.items.drain(..) {
+            // Not sent is not proved: who comes back gets it.
+            if let Item { mark: Some((at, seq)), track: Some(track), .. } = item {
+                self.ledger.get_or_insert_default().wrote(&track, at, seq);
+            }
+        }
         let ledger = self.ledger.take();
         *self = Self { written: self.written, ledger, ..Self::default() };
         for item in half.into_iter().chain(last.map(Item::control)) {

@@ -16,12 +16,15 @@ use super::{Hub, Slot, State, Subscriber, Topic, flush};
 use crate::gateway::{close::Close, conn::Conn};
 
 impl Hub {
-    /// A connection is about to read its user's conversations. Whether they are subscribed already.
-    pub(crate) fn begin_loading(&self, conn: &Conn) -> bool {
+    /// A connection is about to read its user's conversations, until what this gives is dropped.
+    pub(crate) fn begin_loading<'a>(&'a self, conn: &'a Conn) -> Loading<'a> {
         let mut state = self.state.lock();
-        let Some(slot) = state.slot_of_mut(&conn.user) else { return false };
-        slot.loading += 1;
-        slot.loaded
+        let subscribed = state.slot_of_mut(&conn.user).is_some_and(|slot| {
+            slot.loading += 1;
+            slot.loaded
+        });
+        drop(state);
+        Loading { hub: self, conn, subscribed }
     }
 
     /// Subscribes a user to what the store said of him. Who left since the reading stays out.
@@ -74,7 +77,7 @@ impl Hub {
     }
 
     /// The reading is over, one way or the other.
-    pub(crate) fn end_loading(&self, conn: &Conn) {
+    fn end_loading(&self, conn: &Conn) {
         let mut state = self.state.lock();
         let Some(id) = state.users.get(&conn.user).copied() else { return };
         if let Some(slot) = state.slots.get_mut(id) {
@@ -98,6 +101,20 @@ impl Hub {
             }
         });
         there
+    }
+}
+
+/// That a connection reads its user's conversations: while somebody does, it is noted who leaves them.
+pub(crate) struct Loading<'a> {
+    hub: &'a Hub,
+    conn: &'a Conn,
+    /// They are subscribed already.
+    pub(crate) subscribed: bool,
+}
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        self.hub.end_loading(self.conn);
     }
 }
 
