@@ -2,11 +2,13 @@
 //!
 //! [`process`] starts, kills and restarts the real binary. [`device`] is a client of the native protocol on a
 //! plain WebSocket library; what it asks and gets goes into a [`history`], and [`checker`] tells whether that
-//! history keeps the guarantees. [`crash`] and [`load`] put these together.
+//! history keeps the guarantees. [`crash`] and [`load`] put these together. [`dialects`] has clients of every
+//! dialect, and compares what they are told.
 
 pub mod checker;
 pub mod crash;
 pub mod device;
+pub mod dialects;
 pub mod final_read;
 pub mod held;
 pub mod history;

@@ -9,7 +9,8 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
-        Message, client::IntoClientRequest, http::HeaderValue, protocol::WebSocketConfig,
+        Message, client::IntoClientRequest, handshake::client::Request, http::HeaderValue,
+        protocol::WebSocketConfig,
     },
 };
 
@@ -52,6 +53,18 @@ impl Socket {
         if let Some(token) = token {
             headers.insert("authorization", format!("Bearer {token}").parse()?);
         }
+        Self::dial(address, request).await
+    }
+
+    /// Connects to a URL with nothing else: no subprotocol, no header.
+    ///
+    /// # Errors
+    /// When the server is away or refuses.
+    pub async fn connect_bare(address: SocketAddr, url: &str) -> Result<Self> {
+        Self::dial(address, url.into_client_request()?).await
+    }
+
+    async fn dial(address: SocketAddr, request: Request) -> Result<Self> {
         let config = WebSocketConfig::default().read_buffer_size(8 * 1024).write_buffer_size(0);
         let connect = async {
             let stream = TcpStream::connect(address).await?;
@@ -101,6 +114,12 @@ impl Socket {
             Incoming::Frame(value, text) => Ok((value, text)),
             Incoming::End(code) => bail!("the connection ended ({code:?})"),
         }
+    }
+
+    /// Ends the connection at once and without a goodbye, as a network does that goes away.
+    pub fn reset(self) {
+        // Where that cannot be asked for, it ends as a process does that dies.
+        let _ = self.0.get_ref().set_zero_linger();
     }
 
     /// Closes and waits until the server has closed as well.

@@ -1,0 +1,106 @@
+//! What a client was told, in the order in which it was told, in the words of no dialect.
+
+use std::collections::HashMap;
+
+/// A message.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Said {
+    /// Its id.
+    pub id: u64,
+    /// Whose it is. A number is its digits.
+    pub sender: String,
+    /// What it says.
+    pub text: String,
+    /// When it was said, as the dialect writes it.
+    pub created_at: String,
+}
+
+/// One thing that a client was told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Heard {
+    /// Somebody, perhaps the client's own user, said something.
+    Said(Said),
+    /// A message says something else now.
+    Edited {
+        /// Which.
+        id: u64,
+        /// The new text.
+        text: String,
+    },
+    /// A message was taken back.
+    Deleted {
+        /// Which.
+        id: u64,
+    },
+    /// More was missed than is sent again.
+    Resync,
+    /// The server refused something.
+    Refused(String),
+    /// The connection ended; the close code, if there was one.
+    Ended(Option<u16>),
+}
+
+/// Everything that a client was told, over all its connections, and what it must remember itself.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    heard: Vec<Heard>,
+    own: usize,
+    texts: HashMap<String, String>,
+    /// Where it stands, for clients that keep a position: epoch and seq.
+    pub(crate) position: Option<(u64, u64)>,
+}
+
+impl Log {
+    /// Everything.
+    #[must_use]
+    pub fn heard(&self) -> &[Heard] {
+        &self.heard
+    }
+
+    /// How many messages of the client's own user it was told of.
+    #[must_use]
+    pub const fn own(&self) -> usize {
+        self.own
+    }
+
+    /// Whether it was told of a message with this text.
+    #[must_use]
+    pub fn has(&self, text: &str) -> bool {
+        self.said().any(|said| said.text == text)
+    }
+
+    /// Whether it was told of a message with this id.
+    #[must_use]
+    pub fn knows(&self, id: u64) -> bool {
+        self.said().any(|said| said.id == id)
+    }
+
+    /// The messages.
+    pub fn said(&self) -> impl Iterator<Item = &Said> {
+        self.heard.iter().filter_map(|heard| match heard {
+            Heard::Said(said) => Some(said),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn add(&mut self, heard: Heard, me: &str) {
+        self.own += usize::from(matches!(&heard, Heard::Said(said) if said.sender == me));
+        self.heard.push(heard);
+    }
+
+    /// Remembers what the client itself says, for dialects that do not repeat it.
+    pub(crate) fn remember(&mut self, client_id: &str, text: &str) {
+        self.texts.insert(client_id.into(), text.into());
+    }
+
+    /// What the client itself said under a name; nothing if it did not.
+    pub(crate) fn remembered(&self, client_id: &str) -> String {
+        self.texts.get(client_id).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn moved(&mut self, seq: u64) {
+        if let Some((_, known)) = &mut self.position {
+            *known = seq.max(*known);
+        }
+    }
+}
