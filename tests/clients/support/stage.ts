@@ -8,8 +8,8 @@ import { Server, type ServerOptions } from "./server.js";
 import { type Claims, mint } from "./token.js";
 
 /** Waits until `check` passes, and fails with its last complaint. */
-export function eventually<T>(check: () => T | Promise<T>, ms = 15_000): Promise<T> {
-  return vi.waitFor(check, { timeout: ms, interval: 10 });
+export function eventually<T>(check: () => T | Promise<T>, ms = 15_000, interval = 10): Promise<T> {
+  return vi.waitFor(check, { timeout: ms, interval });
 }
 
 export interface Message {

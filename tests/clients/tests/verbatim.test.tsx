@@ -196,13 +196,17 @@ describe.skipIf(!DOCUMENTS)("verbatim", () => {
     cable.heal();
     const all = [...texts("old", 10), "live", ...texts("away", 20)];
     await eventually(() => expect(shown()).toEqual(all));
-    await eventually(async () => {
-      const before = own.sockets.length;
-      await alice.say(conversation, "settled?");
-      all.push("settled?");
-      await eventually(() => expect(shown()).toEqual(all), 2_000);
-      expect([status(), own.open, own.sockets.length]).toEqual(["Connected", 1, before]);
-    });
+    await eventually(
+      async () => {
+        const before = own.sockets.length;
+        await alice.say(conversation, "settled?");
+        all.push("settled?");
+        await eventually(() => expect(shown()).toEqual(all), 2_000);
+        expect([status(), own.open, own.sockets.length]).toEqual(["Connected", 1, before]);
+      },
+      15_000,
+      300,
+    );
     expect(own.received("error")).toEqual([]);
     saw(
       "documented Chat with useConversation and useWebSocket",
