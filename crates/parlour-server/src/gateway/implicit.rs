@@ -5,21 +5,15 @@ use std::{sync::Arc, time::Duration};
 use foldhash::HashMap;
 use parlour_core::{
     Code, ConversationId, Epoch, Error, Position, Result, Seq,
-    command::ResyncReason,
-    event::{Durability, Event},
     model::Membership,
     port::store::{ClaimedSocket, SocketKey},
 };
-use parlour_wire::{Audience, Notice};
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep},
 };
 
-use super::{Gateway, conn::Conn, frames::Frames, ledger::Track, resume, send_queue::Item};
-
-/// Most Changes of one conversation that are sent on return; of more, the newest.
-const MOST_CHANGES: u64 = 200;
+use super::{Gateway, conn::Conn, ledger::Track, missed, resume};
 
 /// How long a new socket waits for an old one of the same client that is just being closed.
 const SETTLING: Duration = Duration::from_millis(30);
@@ -108,7 +102,7 @@ async fn catch_up(
 ) -> Result<Option<HashMap<ConversationId, Seq>>> {
     let mut memberships = resume::subscribe(gateway, conn, subscribed).await?;
     memberships.retain(|membership| conn.covers(membership.conversation));
-    let heads: HashMap<_, _> =
+    let mut heads: HashMap<_, _> =
         memberships.iter().map(|own| (own.conversation, own.last_seq)).collect();
     let Some(track) = &conn.track else { return Ok(begin().then_some(heads)) };
     let place = |own: &Membership| Position { epoch: own.epoch, seq: own.last_seq };
@@ -122,7 +116,8 @@ async fn catch_up(
         let positions: HashMap<_, _> = positions.into_iter().collect();
         for own in memberships.iter().filter(|own| conn.dialect().shows(own.kind)) {
             let from = positions.get(&own.conversation).copied();
-            missed(gateway, conn, own, from).await?;
+            let covered = missed::send(gateway, conn, own, from).await?;
+            heads.insert(own.conversation, covered);
         }
     }
     Ok(Some(heads))
@@ -154,73 +149,6 @@ fn in_flight(
         Some((conversation, Position { epoch, seq: Seq(first.0.saturating_sub(1)) }))
     };
     unproved.flatten().filter_map(before).collect()
-}
-
-/// Sends what one conversation has that the client lacks; `from` is `None` for one that is new to it.
-async fn missed(
-    gateway: &Gateway,
-    conn: &Arc<Conn>,
-    own: &Membership,
-    from: Option<Position>,
-) -> Result<()> {
-    let (conversation, end) = (own.conversation, own.last_seq);
-    let (start, reason) = match from {
-        Some(position) if position.epoch != own.epoch => (None, ResyncReason::Epoch),
-        Some(position) => (Some(position.seq), ResyncReason::TooLong),
-        None => (Some(own.joined_seq), ResyncReason::TooLong),
-    };
-    let newest = Seq(end.0.saturating_sub(MOST_CHANGES));
-    let start = match start {
-        Some(start) if start >= newest => start,
-        _ => {
-            gateway.metrics.resyncs.inc();
-            conn.notify_ahead(Notice::Resync(conversation, reason));
-            newest
-        }
-    };
-    let mut after = start;
-    while after < end {
-        let limit = gateway.limits.resume_page;
-        let viewer = Some(conn.user.clone());
-        let replay = gateway.chat.store().replay(viewer, conversation, after, end, limit).await?;
-        let replay = replay.seen_from(start);
-        let items = gateway.hub.with_scene(Some(conversation), |scene| {
-            let mut items = Vec::new();
-            for envelope in &replay.envelopes {
-                let Some((mark, audience)) = concern(conn, start, envelope) else { continue };
-                let dialect = conn.dialect();
-                let frames = Frames::of(|out| dialect.encode(envelope, audience, scene, out));
-                items.extend(conn.addressed(frames).into_iter().map(|frame| Item {
-                    frame,
-                    durability: Durability::Durable,
-                    mark: Some(mark),
-                    track: conn.track.clone(),
-                }));
-            }
-            items
-        });
-        conn.send_items(items);
-        conn.link.writable().await;
-        // A page always covers something; one that did not would be asked for for ever.
-        after = replay.covered.max(after.next());
-    }
-    Ok(())
-}
-
-/// The Change's place, and as what its reader gets it; `None` for what he need not be told on return. What was both
-/// said and taken back meanwhile never was there for him.
-fn concern(
-    conn: &Conn,
-    start: Seq,
-    envelope: &parlour_core::event::Envelope,
-) -> Option<((ConversationId, Seq), Audience)> {
-    let mark = envelope.conversation.zip(envelope.seq)?;
-    let message = envelope.event.message()?;
-    if matches!(envelope.event, Event::MessageDeleted(_)) && message.seq > start {
-        return None;
-    }
-    let own = message.sender.id == conn.user;
-    Some((mark, if own { Audience::Sender } else { Audience::Others }))
 }
 
 /// Stores how far a client has proof of, and shows its user's friends that it was delivered. Called every second.

@@ -4,7 +4,7 @@
 //! - [`connection`] reads one socket, [`heard`] says what the bytes meant, [`farewell`] ends it well. [`link`] is what the rest of the process sees of a
 //!   socket: its bounded queue and its deadlines.
 //! - [`client`] is who speaks a dialect over a socket, [`conn`] what the hub sees of him; [`session`] carries out what he asks, [`focus`] a part of it.
-//! - [`resume`] gives what was missed to those who ask for it, [`implicit`] to those who cannot; [`ledger`] knows what has proof of arrival.
+//! - [`resume`] gives what was missed to those who ask for it, [`implicit`] to those who cannot, of which [`missed`] tells what that is; [`ledger`] knows what has proof of arrival.
 //! - [`dispatcher`] takes what the store has committed, in order, to the [`hub`], which knows who listens.
 //! - [`stream`] serves the same events as server-sent events and by polling.
 //! - [`sweep`] is the one timer for all connections.
@@ -26,6 +26,7 @@ mod implicit;
 mod ledger;
 pub(crate) mod link;
 pub(crate) mod listener;
+mod missed;
 mod preauth;
 mod resume;
 mod send_queue;
