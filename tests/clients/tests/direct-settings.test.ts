@@ -12,7 +12,9 @@ test("PARLOUR_USER_DIALECT=direct: cookie and bare path are enough", async () =>
   const screens = await Promise.all(
     [[alice, bob] as const, [bob, alice] as const].map(async ([me, other]) => {
       const host = stage.host({ cookie: await me.cookie() });
-      return new DirectScreen(host, me.number, other.number, "");
+      const screen = new DirectScreen(host, me.number, other.number, "");
+      await eventually(() => expect(host.open).toBe(1));
+      return screen;
     }),
   );
   screens[0]?.send("one");
