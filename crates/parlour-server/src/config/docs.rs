@@ -169,7 +169,7 @@ fn expression(expr: &Expr) -> String {
         Expr::Array(items) => {
             format!("[{}]", items.iter().map(expression).collect::<Vec<_>>().join(", "))
         }
-        Expr::Map(entries) if entries.is_empty() => "{}".to_owned(),
+        Expr::Map([]) => "{}".to_owned(),
         _ => String::new(),
     }
 }

@@ -27,7 +27,6 @@ pub(super) async fn call(door: &Door, app_id: &str, request: Request) -> Result<
     let query = SignedQuery::parse(parts.uri.query().unwrap_or_default(), &door.limits)?;
     let apps = &door.pusher.apps;
     let app = apps.by_id(app_id).ok_or(ApiError::NotFound("There is no such application"))?;
-    // Before the body is read: who has no key is not worth the memory.
     match apps.by_key(query.key()) {
         Known::Enabled(owner) if Arc::ptr_eq(owner, app) => {}
         Known::Disabled if app.has_key(query.key()) => {
@@ -37,8 +36,10 @@ pub(super) async fn call(door: &Door, app_id: &str, request: Request) -> Result<
             return Err(ApiError::Unauthorized("auth_key is not one of this application").into());
         }
     }
+    // Before the body is read: who cannot sign is not worth the memory.
+    verify_caller(door, app, &parts, &query)?;
     let body = read(door, &parts, body, most(&app.limits)).await?;
-    verify(door, app, &parts, &query, &body)?;
+    query.verify_body(&body)?;
     if parts.method == Method::POST {
         let now = door.api.clock.monotonic();
         if door.seen.look(query.signature(), now) == Verdict::Replayed {
@@ -48,19 +49,18 @@ pub(super) async fn call(door: &Door, app_id: &str, request: Request) -> Result<
     Ok(Call { app: app.clone(), query, body })
 }
 
-fn verify(
+fn verify_caller(
     door: &Door,
     app: &App,
     parts: &Parts,
     query: &SignedQuery,
-    body: &[u8],
 ) -> Result<(), ApiError> {
     let signer = app
         .signer(query.key())
         .ok_or(ApiError::Unauthorized("auth_key is not one of this application"))?;
     let now = Duration::from_millis(door.api.clock.now().try_into().unwrap_or_default());
     let method = parts.method.as_str();
-    let check = |path: &str| query.verify(signer, method, path, body, now, &app.limits);
+    let check = |path: &str| query.verify_caller(signer, method, path, now, &app.limits);
     let path = parts.uri.path();
     // Some libraries sign the path as they have it and send it escaped.
     check(path).or_else(|refusal| match unescaped(path) {

@@ -211,6 +211,23 @@ async fn read_answer(stream: &mut TcpStream) -> String {
 }
 
 #[tokio::test]
+async fn a16_who_cannot_sign_is_refused_before_his_body_is_read() {
+    let server: Server = setup().start().await;
+    let call = Publisher { secret: "wrong", ..publisher(&server) };
+    let call = call.sign("POST", "/events", "", &event().to_string());
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = format!(
+        "POST {}?{} HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\n",
+        call.path, call.query
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let answer = read_answer(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    drop(stream);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn connections_stay_open_after_a_publish_and_after_a_refusal() {
     let server: Server = setup().start().await;
     let app = publisher(&server);
