@@ -18,15 +18,16 @@ FROM auth_user
 ORDER BY id;
 
 SELECT json_object('type', 'conversation', 'id', c.id, 'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', c.created_at),
-                   'participants', (SELECT json_group_array(p.user_id) FROM chat_conversation_participants p
-                                    WHERE p.conversation_id = c.id))
+                   'participants', json((SELECT json_group_array(p.user_id) FROM chat_conversation_participants p
+                                         WHERE p.conversation_id = c.id)))
 FROM chat_conversation c
 ORDER BY c.id;
 
 SELECT json_object('type', 'message', 'id', m.id, 'conversation', m.conversation_id, 'sender', m.sender_id,
                    'content', m.content, 'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
                    'edited_at', CASE WHEN m.is_edited THEN strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at) END,
-                   'read_by', (SELECT json_group_array(r.user_id) FROM chat_readreceipt r WHERE r.message_id = m.id))
+                   'read_by', json((SELECT json_group_array(r.user_id) FROM chat_readreceipt r
+                                    WHERE r.message_id = m.id)))
 FROM chat_message m
 ORDER BY m.created_at, m.id;
 

@@ -17,7 +17,7 @@ ORDER BY id;
 
 SELECT json_object('type', 'message', 'id', id, 'sender', sender_id, 'recipient', recipient_id,
                    'subject', 'item/' || item_id, 'content', content,
-                   'metadata', CASE WHEN image <> '' THEN json_object('image', image) END,
+                   'metadata', json(CASE WHEN image <> '' THEN json_object('image', image) END),
                    'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', timestamp), 'is_read', is_read)
 FROM findit_message
 ORDER BY timestamp, id;

@@ -18,14 +18,14 @@ ORDER BY id;
 SELECT json_object('type', 'conversation', 'id', c.id, 'kind', CASE WHEN c.type = 'private' THEN 'direct' ELSE 'group' END,
                    'title', CASE WHEN c.type <> 'private' THEN c.name END,
                    'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', c.created_at),
-                   'participants', (SELECT json_group_array(p.user_id) FROM conversation_user p
-                                    WHERE p.conversation_id = c.id))
+                   'participants', json((SELECT json_group_array(p.user_id) FROM conversation_user p
+                                         WHERE p.conversation_id = c.id)))
 FROM conversations c
 ORDER BY c.id;
 
 -- Read by nobody by themselves: the marks below tell how far everybody is.
 SELECT json_object('type', 'message', 'id', m.id, 'conversation', m.conversation_id, 'sender', m.user_id,
-                   'content', m.content, 'metadata', CASE WHEN m.type <> 'text' THEN json_object('type', m.type) END,
+                   'content', m.content, 'metadata', json(CASE WHEN m.type <> 'text' THEN json_object('type', m.type) END),
                    'reply_to', m.reply_to_id, 'created_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.created_at),
                    'edited_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.edited_at),
                    'deleted_at', strftime('%Y-%m-%dT%H:%M:%fZ', m.deleted_at), 'read_by', json_array())

@@ -19,3 +19,4 @@ mod pusher_api;
 mod server_keys;
 mod support;
 mod tokens;
+mod transfer;

@@ -203,6 +203,17 @@ impl Server {
         self.post("/api/v1/auth/login", &json!({"username": username, "password": password})).await
     }
 
+    /// What it was started with.
+    pub(crate) fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// Stops it; the database stays.
+    pub(crate) async fn stop_and_keep(self) -> Setup {
+        self.app.shut_down().await;
+        self.setup
+    }
+
     pub(crate) async fn stop(self) {
         self.app.shut_down().await;
     }
