@@ -82,6 +82,25 @@ impl Serialize for WireUserId {
     }
 }
 
+/// What the API's document says of it: a number or a text.
+#[cfg(feature = "schema")]
+impl utoipa::PartialSchema for WireUserId {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+        let either = SchemaType::from_iter([Type::Integer, Type::String]);
+        let text =
+            "The host application's id: a number where it is a plain decimal one, else a text.";
+        ObjectBuilder::new().schema_type(either).description(Some(text)).examples([1]).into()
+    }
+}
+
+#[cfg(feature = "schema")]
+impl utoipa::ToSchema for WireUserId {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "UserId".into()
+    }
+}
+
 impl<'de> Deserialize<'de> for WireUserId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Either;

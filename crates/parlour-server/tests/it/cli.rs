@@ -70,6 +70,7 @@ fn l4_a_configuration_that_is_wrong_names_the_key() {
         ("[server]\nlisten = 5\n", "server.listen"),
         ("[limits]\npage = \"many\"\n", "limits.page"),
         ("[auth]\naccess_ttl = \"soon\"\n", "auth.access_ttl"),
+        ("[dialects]\ntime_zone = \"Mars/Olympus\"\n", "dialects.time_zone"),
         ("[server]\ntrusted_proxies = [\"nowhere\"]\n", "server.trusted_proxies"),
         ("[server]\nallowed_origins = [\"https://a.test/\"]\n", "server.allowed_origins"),
         ("listen = \"x\"\n", "listen"),

@@ -29,7 +29,6 @@ pub struct NewMessage {
     /// Where it was said.
     pub conversation_id: u64,
     /// Who said it: a number where the id is a canonical decimal one, else a text.
-    #[cfg_attr(feature = "schema", schema(value_type = u64, example = 1))]
     pub sender_id: WireUserId,
     /// The name of the sender that is to be shown.
     #[cfg_attr(feature = "schema", schema(value_type = String, example = "Alice Archer"))]

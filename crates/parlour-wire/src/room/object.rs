@@ -20,7 +20,6 @@ pub struct ChatMessage {
     /// Where it was said.
     pub conversation_id: u64,
     /// Who said it: a number where the host application's id is a plain decimal number, else a text.
-    #[cfg_attr(feature = "schema", schema(value_type = Object, example = 1))]
     pub sender_id: WireUserId,
     /// The name to show.
     #[cfg_attr(feature = "schema", schema(value_type = String, example = "Alice Archer"))]
@@ -40,7 +39,6 @@ pub struct ChatMessage {
     /// Whether it said something else before.
     pub is_edited: bool,
     /// Who besides the sender has read it.
-    #[cfg_attr(feature = "schema", schema(value_type = Vec<Object>))]
     pub read_by: Vec<WireUserId>,
     /// The name that the sender's client gave the send.
     #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]

@@ -51,7 +51,7 @@ struct Create {
     kind: Option<Kind>,
     /// Who is in it, beside the caller, who always is; numbers or texts. `participant_ids` is a synonym.
     #[serde(alias = "participant_ids", default)]
-    #[schema(value_type = Vec<Object>, example = json!([2]))]
+    #[schema(value_type = Vec<WireUserId>, example = json!([2]))]
     participants: Vec<UserRef>,
     /// A name to show, for groups. `name` is a synonym.
     #[serde(alias = "name")]
@@ -142,7 +142,6 @@ struct Conversation {
 #[schema(as = ChatParticipant)]
 struct Participant {
     /// Who: a number where the id is a plain decimal number, else a text.
-    #[schema(value_type = Object, example = 1)]
     user_id: WireUserId,
     /// A short name.
     #[schema(value_type = String, example = "alice")]

@@ -31,7 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 #[schema(as = ChatPerson)]
 struct Person {
     /// The user, as a number or a text.
-    #[schema(value_type = Object, example = 3)]
+    #[schema(value_type = WireUserId)]
     user_id: UserRef,
 }
 
@@ -40,7 +40,6 @@ struct Person {
 #[schema(as = ChatAdded)]
 struct Added {
     /// The user: a number where the id is a plain decimal number, else a text.
-    #[schema(value_type = Object, example = 3)]
     user_id: WireUserId,
     /// `false` when he was there already.
     added: bool,
