@@ -263,6 +263,9 @@ impl Conn {
                 self.notify(Notice::Removed);
                 self.ended.store(true, Relaxed);
             }
+        } else if *close == Close::REMOVED {
+            // Who is removed does not come back for what was said before.
+            self.link.finish_with(close);
         } else {
             self.link.close(close);
         }

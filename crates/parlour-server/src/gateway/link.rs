@@ -255,9 +255,7 @@ impl Link {
         if self.closing.swap(true, Relaxed) {
             return;
         }
-        let label = crate::metrics::CloseReason { code: close.code };
-        self.metrics.closes.get_or_create(&label).inc();
-        tracing::debug!(code = close.code, reason = %close.reason, "closing");
+        self.count(close);
         let frame = self.socket.is_some().then(|| close.frame(self.codes));
         self.queue.lock().close_with(frame);
         self.flush();
@@ -286,7 +284,16 @@ impl Link {
 
     /// Ends the connection with a code after what waits has been written.
     pub(crate) fn finish_with(&self, close: &Close) {
+        if !self.is_closing() {
+            self.count(close);
+        }
         self.finish(Some(close.frame(self.codes)));
+    }
+
+    fn count(&self, close: &Close) {
+        let label = crate::metrics::CloseReason { code: close.code };
+        self.metrics.closes.get_or_create(&label).inc();
+        tracing::debug!(code = close.code, reason = %close.reason, "closing");
     }
 
     /// Gives the connection up without another byte.

@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
-    extract::{Path, Request, State},
+    extract::{Path, Request, State, rejection::PathRejection},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -79,9 +79,11 @@ async fn user_socket(
 async fn conversation_socket(
     State(gateway): State<Arc<Gateway>>,
     address: Address,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
+    // What is no text is no number either.
+    let id = id.map_or_else(|_| String::new(), |Path(id)| id);
     let query = request.uri().query().unwrap_or_default();
     let door = Door::conversation(&gateway.dialects, query, &id);
     enter(&gateway, address, request, door).await

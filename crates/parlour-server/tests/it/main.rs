@@ -11,6 +11,7 @@ mod accounts;
 mod browsers;
 mod cli;
 mod conversations;
+mod dialects;
 mod gateway;
 mod goldens;
 mod messages;

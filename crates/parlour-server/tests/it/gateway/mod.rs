@@ -1,11 +1,11 @@
 //! The native socket, its stream and polling forms, through the front door: a plain WebSocket library against
 //! the whole server on a port of its own.
 
-mod client;
+pub(crate) mod client;
 mod commands;
 mod lifetimes;
 mod resume;
-mod server;
+pub(crate) mod server;
 mod signals;
 mod streams;
 mod upgrade;
@@ -18,18 +18,18 @@ use self::{
 };
 
 /// A direct conversation of two people who are both listening. Gives its id.
-fn direct(one: &mut Client, other: &str) -> u64 {
+pub(crate) fn direct(one: &mut Client, other: &str) -> u64 {
     let made = one
         .ask(json!({ "type": "conversation.create", "kind": "direct", "participants": [other] }));
     made["ok"]["conversation"]["id"].as_u64().unwrap()
 }
 
-fn group(one: &mut Client, others: &[&str]) -> u64 {
+pub(crate) fn group(one: &mut Client, others: &[&str]) -> u64 {
     let made = one.ask(json!({ "type": "conversation.create", "kind": "group", "participants": others, "title": "Group" }));
     made["ok"]["conversation"]["id"].as_u64().unwrap()
 }
 
-fn say(client: &mut Client, conversation: u64, text: &str) -> Value {
+pub(crate) fn say(client: &mut Client, conversation: u64, text: &str) -> Value {
     let reply = client
         .ask(json!({ "type": "message.send", "conversation_id": conversation, "content": text }));
     assert_eq!(reply["ok"]["duplicate"], false, "{reply}");
