@@ -3,6 +3,7 @@
 use std::{collections::HashMap, fmt::Write as _, path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use futures_util::future::try_join_all;
 use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
@@ -74,11 +75,11 @@ pub struct Cell {
 /// When a client cannot come back, or waits in vain.
 pub async fn run(folder: &Path, kinds: &[Kind], way: Way, away: Duration) -> Result<Vec<Cell>> {
     let mut server = open_server(&folder.join(format!("{way:?}"))).await?;
-    let mut scenes = Vec::new();
-    for (number, kind) in kinds.iter().enumerate() {
-        let scene = Scene::open(&server, number, *kind, way).await;
-        scenes.push(scene.with_context(|| format!("{}, {}", kind.name(), way.name()))?);
-    }
+    let opened = kinds.iter().enumerate().map(|(number, kind)| {
+        let opened = Scene::open(&server, number, *kind, way);
+        async move { opened.await.with_context(|| format!("{}, {}", kind.name(), way.name())) }
+    });
+    let mut scenes = try_join_all(opened).await?;
     let back = Instant::now() + if way == Way::HalfOpen { away.min(HALF_OPEN) } else { away };
     for scene in &mut scenes {
         scene.leave().await?;
@@ -94,14 +95,11 @@ pub async fn run(folder: &Path, kinds: &[Kind], way: Way, away: Duration) -> Res
         scene.changes(&server).await?;
     }
     sleep_until(back).await;
-    let mut cells = Vec::new();
-    for scene in scenes {
+    let judged = scenes.into_iter().map(|scene| async {
         let (kind, name) = (scene.kind, way.name());
-        cells.extend(
-            scene.judged(&server).await.with_context(|| format!("{}, {name}", kind.name()))?,
-        );
-    }
-    Ok(cells)
+        scene.judged(&server).await.with_context(|| format!("{}, {name}", kind.name()))
+    });
+    Ok(try_join_all(judged).await?.into_iter().flatten().collect())
 }
 
 /// One client that goes away, with those who stay.
@@ -241,7 +239,11 @@ impl Scene {
         client.until("what came after its return", |log| log.has("after")).await?;
         let due: Vec<Said> = due.cloned().collect();
         let before = self.before.get(name).copied().unwrap_or(0);
-        let heard = client.log().heard().get(before..).unwrap_or_default().to_vec();
+        let mut heard = client.log().heard().get(before..).unwrap_or_default().to_vec();
+        if self.kind == Kind::Native {
+            // It is told where a message was changed, and puts it where it belongs: ids grow as places do.
+            heard.sort_by_key(|heard| if let Heard::Said(said) = heard { said.id } else { 0 });
+        }
         let count = |wanted: fn(&Heard) -> bool| heard.iter().filter(|heard| wanted(heard)).count();
         let mut cell = Cell {
             way: self.way,

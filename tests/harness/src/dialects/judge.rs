@@ -38,9 +38,9 @@ pub fn messages(kind: Kind, heard: &[Heard], history: &[Said]) -> Vec<String> {
     }
     faults.extend(times.keys().map(|id| format!("{id} is in no history")));
     if faults.is_empty() {
-        faults.extend(
-            told.iter().zip(history).filter_map(|(told, said)| difference(kind, told, said)),
-        );
+        // After the first difference everything differs.
+        faults
+            .extend(told.iter().zip(history).find_map(|(told, said)| difference(kind, told, said)));
     }
     faults.truncate(NAMED);
     faults
