@@ -15,6 +15,7 @@ mod people;
 mod recent;
 pub mod secret;
 mod sessions;
+mod standing;
 mod tickets;
 mod tokens;
 

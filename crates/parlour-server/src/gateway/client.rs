@@ -22,7 +22,7 @@ use super::{
 };
 
 /// Frames in a row that are no JSON, before the socket is closed.
-const BROKEN_FRAMES: u32 = 10;
+pub(crate) const BROKEN_FRAMES: u32 = 10;
 
 /// What a socket is to be.
 pub(super) struct Wish {
@@ -96,10 +96,10 @@ enum Answer {
 }
 
 /// Counts a command as open for as long as it lives, also when its connection goes before it is answered.
-pub(super) struct OpenCommand(Arc<Gateway>);
+pub(crate) struct OpenCommand(Arc<Gateway>);
 
 impl OpenCommand {
-    pub(super) fn new(gateway: &Arc<Gateway>) -> Self {
+    pub(crate) fn new(gateway: &Arc<Gateway>) -> Self {
         gateway.hub.open_commands.fetch_add(1, Relaxed);
         Self(gateway.clone())
     }

@@ -43,8 +43,10 @@ impl Close {
 
     /// The code by which a Pusher client knows whether and when to come back: never after 4000 to 4099, after a
     /// second from 4100 on, at once from 4200 on.
-    const fn for_pusher(&self) -> u16 {
+    fn for_pusher(&self) -> u16 {
         match self.code {
+            // It gets a new socket, for which its application signs with what it has now.
+            4401 if *self == Self::EXPIRED => 4200,
             4401 | 4403 | 4409 => 4009,
             4400 => 4005,
             4408 => 4201,

@@ -262,6 +262,7 @@ impl Conn {
             if !self.is_closing() {
                 self.notify(Notice::Removed);
                 self.ended.store(true, Relaxed);
+                self.link.wake();
             }
         } else if *close == Close::REMOVED {
             // Who is removed does not come back for what was said before.
@@ -275,6 +276,11 @@ impl Conn {
     pub(crate) fn end(&self) {
         self.streaming.store(false, Relaxed);
         self.ended.store(true, Relaxed);
+    }
+
+    /// Whether its client has ended it: with its socket by a proper goodbye, or alone.
+    pub(crate) fn has_parted(&self) -> bool {
+        self.ended.load(Relaxed) || self.link.has_parted()
     }
 
     pub(crate) fn is_closing(&self) -> bool {

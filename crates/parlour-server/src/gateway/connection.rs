@@ -25,7 +25,7 @@ thread_local! {
 }
 
 /// A decoder with the limits in force.
-pub(super) fn decoder(gateway: &Gateway) -> Decoder {
+pub(crate) fn decoder(gateway: &Gateway) -> Decoder {
     Decoder::server(FrameLimits {
         max_message_bytes: gateway.limits.frame_bytes,
         max_fragments: gateway.limits.fragments,
@@ -33,7 +33,7 @@ pub(super) fn decoder(gateway: &Gateway) -> Decoder {
 }
 
 /// What the texts of a socket mean, and what is done about them.
-pub(super) trait Speaker {
+pub(crate) trait Speaker {
     /// What a text asks.
     type Asked;
     /// How work that took a while ended.
@@ -53,10 +53,13 @@ pub(super) trait Speaker {
 
     /// Nothing is open any more.
     fn idle(&mut self) {}
+
+    /// Something about the socket has changed.
+    fn woken(&mut self) {}
 }
 
 /// Work that is under way, in the order in which it was asked for.
-pub(super) struct Open<A>(Option<Box<FuturesOrdered<BoxFuture<'static, A>>>>);
+pub(crate) struct Open<A>(Option<Box<FuturesOrdered<BoxFuture<'static, A>>>>);
 
 impl<A: Send + 'static> Open<A> {
     const fn new() -> Self {
@@ -64,11 +67,11 @@ impl<A: Send + 'static> Open<A> {
     }
 
     /// Adds work.
-    pub(super) fn push(&mut self, work: BoxFuture<'static, A>) {
+    pub(crate) fn push(&mut self, work: BoxFuture<'static, A>) {
         self.0.get_or_insert_default().push_back(work);
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.as_ref().map_or(0, |open| open.len())
     }
 
@@ -81,7 +84,7 @@ impl<A: Send + 'static> Open<A> {
 }
 
 /// The reading side of a socket. Its state between two reads is this struct and nothing else.
-pub(super) struct Reader<S: Speaker> {
+pub(crate) struct Reader<S: Speaker> {
     gateway: Arc<Gateway>,
     link: Arc<Link>,
     decoder: Decoder,
@@ -90,7 +93,7 @@ pub(super) struct Reader<S: Speaker> {
 }
 
 impl<S: Speaker> Reader<S> {
-    pub(super) fn new(
+    pub(crate) fn new(
         gateway: Arc<Gateway>,
         link: Arc<Link>,
         decoder: Decoder,
@@ -100,12 +103,12 @@ impl<S: Speaker> Reader<S> {
     }
 
     /// Adds work that is to be done before anything is read.
-    pub(super) fn begin_with(&mut self, work: BoxFuture<'static, S::Answer>) {
+    pub(crate) fn begin_with(&mut self, work: BoxFuture<'static, S::Answer>) {
         self.open.push(work);
     }
 
     /// Serves until the socket has ended; `early` is what came right behind the handshake. Gives the speaker back.
-    pub(super) async fn serve(mut self, mut early: Vec<u8>) -> S {
+    pub(crate) async fn serve(mut self, mut early: Vec<u8>) -> S {
         while !self.link.is_closing() {
             if !early.is_empty() && self.speaker.is_ready(self.open.len()) {
                 let heard = self.understand(&mut std::mem::take(&mut early));
@@ -116,7 +119,10 @@ impl<S: Speaker> Reader<S> {
             let has_open = self.open.len() > 0;
             let ready = tokio::select! {
                 ready = ready(&self.link, interest), if interest.is_some() => ready,
-                () = self.link.woken() => continue,
+                () = self.link.woken() => {
+                    self.speaker.woken();
+                    continue;
+                }
                 answer = self.open.next(), if has_open => {
                     self.answer(answer);
                     continue;
@@ -138,7 +144,7 @@ impl<S: Speaker> Reader<S> {
     }
 
     /// Lets what is queued go out, and closes.
-    pub(super) async fn finish(mut self) -> S {
+    pub(crate) async fn finish(mut self) -> S {
         farewell::finish(&self.link, &mut self.decoder).await;
         self.speaker
     }

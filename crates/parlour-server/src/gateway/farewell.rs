@@ -8,7 +8,7 @@ use tokio::io::Interest;
 use super::{connection::BUFFER, link::Link};
 
 /// What is queued goes out, answers to what was accepted included, then the socket is closed.
-pub(super) async fn finish(link: &Link, decoder: &mut Decoder) {
+pub(crate) async fn finish(link: &Link, decoder: &mut Decoder) {
     while !link.is_dead() && link.has_queued() {
         let Some(socket) = link.socket() else { break };
         tokio::select! {

@@ -90,6 +90,11 @@ impl Link {
         })
     }
 
+    /// Whose close codes it uses, and so whose protocol it speaks.
+    pub(crate) const fn codes(&self) -> Codes {
+        self.codes
+    }
+
     pub(crate) fn socket(&self) -> Option<&TcpStream> {
         self.socket.as_ref()
     }
@@ -229,6 +234,11 @@ impl Link {
             self.drained.notify_one();
         }
         item
+    }
+
+    /// Lets who waits for it look at what has changed.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
     }
 
     /// Waits until something about the connection has changed.

@@ -10,30 +10,30 @@
 //! - [`sweep`] is the one timer for all connections.
 
 pub(crate) mod admission;
-mod client;
+pub(crate) mod client;
 pub(crate) mod close;
 pub(crate) mod conn;
-mod connection;
+pub(crate) mod connection;
 mod cursor;
 pub(crate) mod dispatcher;
 mod doors;
-mod farewell;
+pub(crate) mod farewell;
 mod focus;
 pub(crate) mod frames;
 mod heard;
 pub(crate) mod hub;
-mod implicit;
+pub(crate) mod implicit;
 mod ledger;
 pub(crate) mod link;
 pub(crate) mod listener;
 mod missed;
 mod preauth;
 mod resume;
-mod send_queue;
-mod session;
+pub(crate) mod send_queue;
+pub(crate) mod session;
 mod stream;
 mod sweep;
-mod upgrade;
+pub(crate) mod upgrade;
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -94,17 +94,17 @@ impl Gateway {
             tracing::warn!("not every command was answered in time");
         }
         self.hub.send_away(self.drain_spread);
+        let left = || self.hub.connection_count() + self.pusher.channels.socket_count();
         let gone = async {
-            while self.hub.connection_count() > 0 {
+            self.pusher.send_away(self.drain_spread).await;
+            while left() > 0 {
                 tokio::time::sleep(POLL).await;
             }
         };
         if tokio::time::timeout(within / 2, gone).await.is_err() {
-            tracing::warn!(
-                left = self.hub.connection_count(),
-                "not every connection ended in time"
-            );
+            tracing::warn!(left = left(), "not every connection ended in time");
             self.hub.abort_all();
+            self.pusher.abort_all();
         }
     }
 }

@@ -18,7 +18,7 @@ use parlour_wire::Hello;
 use super::{Gateway, close::Close, conn::Conn, focus, frames::Frames, hub::Refused, resume};
 
 /// How a command is carried out.
-pub(super) enum Executed {
+pub(crate) enum Executed {
     /// It is done.
     Now(Result<Reply>),
     /// It takes a while; `None` when an event answers it.
@@ -27,7 +27,7 @@ pub(super) enum Executed {
 
 impl Gateway {
     /// Whole seconds of process time, never zero: the unit of the deadlines of connections.
-    pub(super) fn seconds(&self) -> u32 {
+    pub(crate) fn seconds(&self) -> u32 {
         u32::try_from(self.clock.monotonic().as_secs()).unwrap_or(u32::MAX).saturating_add(1)
     }
 }
@@ -81,7 +81,7 @@ pub(super) const fn is_limited(command: &Command) -> bool {
 }
 
 /// Carries out one command.
-pub(super) fn execute(
+pub(crate) fn execute(
     gateway: &Arc<Gateway>,
     conn: &Arc<Conn>,
     id: Option<u64>,

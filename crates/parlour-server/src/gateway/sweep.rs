@@ -6,9 +6,17 @@ use std::{
 };
 
 use parlour_websocket::Frame;
-use parlour_wire::Notice;
+use parlour_wire::{Notice, pusher::encode};
 
-use super::{Gateway, close::Close, conn::Conn, implicit, link::Link, send_queue::Item};
+use super::{
+    Gateway,
+    close::Close,
+    conn::Conn,
+    frames::frame,
+    implicit,
+    link::{Codes, Link},
+    send_queue::Item,
+};
 
 /// How often typing is looked at.
 const TICK: Duration = Duration::from_millis(250);
@@ -69,6 +77,10 @@ fn connections(gateway: &Arc<Gateway>) {
         }
         implicit::store_proved(gateway, &conn);
     }
+    for link in gateway.pusher.links() {
+        look_after(&link, now, gateway, &mut queued, &mut largest);
+    }
+    gateway.pusher.channels.sweep();
     gateway.metrics.queued_bytes.set(i64::try_from(queued).unwrap_or(i64::MAX));
     if queued > OUTBOUND_BYTES
         && let Some((_, link)) = largest
@@ -145,6 +157,10 @@ fn heartbeat(link: &Link, now: u32, gateway: &Gateway) {
     if silent >= seconds(gateway.limits.ping_interval) {
         link.timing.pinged.store(now, Relaxed);
         link.send_ahead([Item::control(Frame::ping(&[]))]);
+        if link.codes() == Codes::Pusher {
+            // Some of its clients answer only their own protocol's.
+            link.send_ahead([Item::control(frame(encode::ping))]);
+        }
     }
 }
 

@@ -29,7 +29,7 @@ use super::{
     listener::ClientAddress,
     preauth, stream,
 };
-use crate::{auth::Surface, http::error::Problem, metrics::CloseReason};
+use crate::{auth::Surface, http::error::Problem, metrics::CloseReason, pusher::door};
 
 /// The subprotocol that carries a bearer token in a browser.
 const BEARER: &str = "bearer";
@@ -42,16 +42,17 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/ws/chat/", get(user_socket))
         .route("/ws/chat/{conversation_id}", get(conversation_socket))
         .route("/ws/chat/{conversation_id}/", get(conversation_socket))
+        .route("/app/{key}", get(door::open))
         .route("/api/v1/events", get(stream::events))
         .route("/api/v1/events/poll", get(stream::poll))
         .with_state(gateway)
 }
 
 /// A socket that has been taken over from HTTP.
-pub(super) struct Upgraded {
-    pub(super) stream: TcpStream,
+pub(crate) struct Upgraded {
+    pub(crate) stream: TcpStream,
     /// What the client had sent right behind its request.
-    pub(super) early: Vec<u8>,
+    pub(crate) early: Vec<u8>,
 }
 
 type Address = Extension<ClientAddress>;
@@ -225,7 +226,8 @@ pub(super) fn room(
     }
 }
 
-fn check(parts: &Parts) -> Result<String, Problem> {
+/// Whether a request asks for a socket, and what to accept it with.
+pub(crate) fn check(parts: &Parts) -> Result<String, Problem> {
     let joined = |name: HeaderName| joined(&parts.headers, &name);
     let request = UpgradeRequest {
         method: parts.method.as_str(),
@@ -265,7 +267,7 @@ fn subprotocol(
 }
 
 /// The client's name for its device, from `?device=`.
-fn device(parts: &Parts) -> Result<Option<Arc<str>>, Problem> {
+pub(crate) fn device(parts: &Parts) -> Result<Option<Arc<str>>, Problem> {
     let query = parts.uri.query().unwrap_or_default();
     let device = query.split('&').find_map(|pair| pair.strip_prefix("device="));
     match device {
@@ -275,7 +277,8 @@ fn device(parts: &Parts) -> Result<Option<Arc<str>>, Problem> {
     }
 }
 
-fn switching(accept: &str, protocol: Option<&'static str>) -> Response {
+/// The answer after which the connection is a socket.
+pub(crate) fn switching(accept: &str, protocol: Option<&'static str>) -> Response {
     let mut response = Response::new(axum::body::Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -291,7 +294,7 @@ fn switching(accept: &str, protocol: Option<&'static str>) -> Response {
 }
 
 /// Gets the bare socket back from hyper.
-async fn take_over(upgrade: hyper::upgrade::OnUpgrade) -> Option<Upgraded> {
+pub(crate) async fn take_over(upgrade: hyper::upgrade::OnUpgrade) -> Option<Upgraded> {
     let upgraded = upgrade.await.ok()?;
     let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
     Some(Upgraded { stream: parts.io.into_inner(), early: parts.read_buf.to_vec() })

@@ -1,6 +1,7 @@
 //! Pusher Channels: applications, their sockets and channels, their HTTP API and webhooks.
 //!
 //! - [`apps`] are the applications of the configuration. Nothing of one is visible to another.
+//! - [`door`] lets clients in, [`socket`] is what one of them may ask, [`chat`] makes a channel one of the chat's.
 //! - [`channels`] knows who has which channel, and carries events to them; [`hooks`] takes what applications are told.
 //! - [`api`] is the signed HTTP API of their servers, [`auth`] signs for the chat's channels, [`webhooks`] tells their servers.
 
@@ -8,12 +9,16 @@ pub(crate) mod api;
 pub(crate) mod apps;
 mod auth;
 pub(crate) mod channels;
+mod chat;
+pub(crate) mod door;
 pub(crate) mod hooks;
+mod socket;
 pub(crate) mod webhooks;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use parlour_core::port::clock::{Clock, Random};
+use parlour_wire::pusher::CloseCode;
 use tokio::sync::mpsc::Receiver;
 
 use self::{
@@ -22,6 +27,11 @@ use self::{
     hooks::{Hook, Hooks},
 };
 use crate::{gateway::link::Link, metrics::Metrics};
+
+/// At the end of the server clients are sent away in so many portions, at most,
+const PORTIONS: usize = 100;
+/// of so many clients, at least.
+const PORTION: usize = 50;
 
 /// Everything of the Pusher protocol that a process has.
 pub(crate) struct Pusher {
@@ -52,5 +62,28 @@ impl Pusher {
     /// Every socket, for the sweep.
     pub(crate) fn links(&self) -> Vec<Arc<Link>> {
         self.channels.links()
+    }
+
+    /// Sends every client away, to come back at once. They know no later time, so a crowd is sent in portions over
+    /// `spread`.
+    pub(crate) async fn send_away(&self, spread: Duration) {
+        let links = self.links();
+        let pause = spread / u32::try_from(PORTIONS).unwrap_or(u32::MAX);
+        let portion = links.len().div_ceil(PORTIONS).max(PORTION);
+        for (number, portion) in links.chunks(portion).enumerate() {
+            if number > 0 {
+                tokio::time::sleep(pause).await;
+            }
+            for link in portion {
+                channels::end(link, CloseCode::RECONNECT);
+            }
+        }
+    }
+
+    /// Gives every socket up.
+    pub(crate) fn abort_all(&self) {
+        for link in self.links() {
+            link.abort();
+        }
     }
 }

@@ -88,6 +88,8 @@ pub enum Refusal {
     Forbidden,
     /// It cannot be decided at the moment.
     Unavailable,
+    /// Too much at once.
+    TooFast,
     /// The user has as many connections as he may have.
     TooManyConnections,
     /// It is subscribed already.
@@ -151,7 +153,10 @@ impl Refusal {
             | Self::InvalidChannelData(_) => ("AuthError", 401),
             Self::Forbidden => ("AuthError", 403),
             Self::Unavailable => ("ServerError", 503),
-            Self::PresenceFull(_) | Self::TooManyChannels(_) | Self::TooManyConnections => {
+            Self::PresenceFull(_)
+            | Self::TooManyChannels(_)
+            | Self::TooManyConnections
+            | Self::TooFast => {
                 ("LimitReached", CloseCode::OVER_CAPACITY.code)
             }
             _ => ("InvalidRequest", 400),
@@ -181,6 +186,7 @@ impl fmt::Display for Refusal {
             }
             Self::Forbidden => f.write_str("Not allowed to subscribe to this channel"),
             Self::Unavailable => f.write_str("The server cannot tell at the moment; try again"),
+            Self::TooFast => f.write_str("Too much at once; slow down"),
             Self::TooManyConnections => {
                 f.write_str("The user has reached the limit of connections")
             }

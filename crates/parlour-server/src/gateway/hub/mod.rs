@@ -166,7 +166,8 @@ impl Hub {
 
     /// Sends everybody who is here away, with a random time to come back in.
     pub(crate) fn send_away(&self, spread: Duration) {
-        for conn in self.connections() {
+        // Sockets of the Pusher protocol are sent away by it.
+        for conn in self.connections().into_iter().filter(|conn| conn.channel.is_none()) {
             let spread = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX).max(1);
             // Multiplying by an odd constant scatters the counter over the spread; nobody gains by guessing it.
             let wait = Duration::from_millis(conn.key.wrapping_mul(0x9e37_79b9_7f4a_7c15) % spread);

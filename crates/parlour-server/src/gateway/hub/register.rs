@@ -5,11 +5,21 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 use parlour_core::{UserId, model::Profile, presence::Presence};
 
 use super::{Hub, Refused, Slot, State, flush};
-use crate::gateway::{close::Close, conn::Conn};
+use crate::gateway::{close::Close, conn::Conn, link::Link};
 
 impl Hub {
     /// Whether one more connection of the user would be taken in.
     pub(crate) fn has_room(&self, user: &UserId, device: Option<&str>) -> Result<(), Refused> {
+        self.room_beside(None, user, device)
+    }
+
+    /// The same for a connection over a socket that may be one of those already.
+    fn room_beside(
+        &self,
+        own: Option<&Arc<Link>>,
+        user: &UserId,
+        device: Option<&str>,
+    ) -> Result<(), Refused> {
         if self.is_draining() {
             return Err(Refused::Draining);
         }
@@ -20,7 +30,8 @@ impl Hub {
         let replaces = |conn: &&Arc<Conn>| device.is_some() && conn.device.as_deref() == device;
         let staying = live.filter(|conn| !is_unresponsive(conn, now) && !replaces(conn));
         // The channels of one Pusher socket count as one.
-        let mut links: Vec<_> = staying.map(|conn| Arc::as_ptr(&conn.link)).collect();
+        let others = staying.filter(|conn| own.is_none_or(|own| !Arc::ptr_eq(own, &conn.link)));
+        let mut links: Vec<_> = others.map(|conn| Arc::as_ptr(&conn.link)).collect();
         links.sort_unstable();
         links.dedup();
         if links.len() < self.limits.connections_per_user { Ok(()) } else { Err(Refused::TooMany) }
@@ -29,7 +40,7 @@ impl Hub {
     /// Takes a connection in. It gets no events yet. Connections that it replaces are closed: the same device in
     /// the same dialect, and past the limit those that have not answered their ping.
     pub(crate) fn register(&self, conn: &Arc<Conn>, profile: &Arc<Profile>) -> Result<(), Refused> {
-        self.has_room(&conn.user, conn.device.as_deref())?;
+        self.room_beside(Some(&conn.link), &conn.user, conn.device.as_deref())?;
         let now = self.seconds();
         let mut state = self.state.lock();
         let id = state.slot_or_insert(profile);
@@ -40,6 +51,7 @@ impl Hub {
                     && other.device == conn.device
                     && other.kept_as() == conn.kept_as()
                     && other.scope == conn.scope
+                    && !Arc::ptr_eq(&other.link, &conn.link)
             };
             ended.extend(
                 slot.conns.iter().filter(|c| same_device(c)).map(|c| (c.clone(), Close::REPLACED)),
@@ -92,7 +104,7 @@ impl Hub {
         let state = self.state.lock();
         let Some(slot) = state.slot_of(&conn.user) else { return Vec::new() };
         let same = |other: &&Arc<Conn>| {
-            other.key != conn.key
+            !Arc::ptr_eq(&other.link, &conn.link)
                 && other.kept_as() == conn.kept_as()
                 && other.scope == conn.scope
                 && other.device == conn.device

@@ -1,0 +1,342 @@
+//! One client of the Pusher protocol: what its frames ask, and the answers.
+
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+use foldhash::HashMap;
+use parlour_core::{
+    UserId,
+    limits::{Bucket, Rate},
+};
+use parlour_wire::{
+    Caller,
+    pusher::{
+        ChannelName, ChatChannel, ClientFrame, Member, Payload, Refusal, Signer, Subscribe,
+        channel::Access,
+        chat::{Asked, asked},
+        decode::{self, Refused},
+        encode, presence,
+    },
+};
+
+use super::{
+    apps::App,
+    channels::{Device, Joining, Owned, Socket},
+    chat::{self, Acting, Carried, Chat},
+    door,
+};
+use crate::gateway::{
+    Gateway,
+    client::BROKEN_FRAMES,
+    close::Close,
+    connection::{self, Open, Reader, Speaker},
+    frames::frame,
+    upgrade::Upgraded,
+};
+
+/// Serves a socket until it ends.
+pub(super) async fn run(
+    gateway: Arc<Gateway>,
+    app: Arc<App>,
+    mut upgraded: Upgraded,
+    device: Option<Device>,
+) {
+    let early = std::mem::take(&mut upgraded.early);
+    let link = door::link(&gateway, upgraded);
+    link.timing.heard.store(gateway.seconds(), Relaxed);
+    let socket = match gateway.pusher.channels.open(&app, &link, device) {
+        Ok(socket) => socket,
+        Err(code) => return door::goodbye(&gateway, &link, code).await,
+    };
+    let timeout = app.limits.activity_timeout;
+    link.send(frame(|out| encode::connection_established(socket.id, timeout, out)));
+    let client = Client {
+        gateway: gateway.clone(),
+        socket: socket.clone(),
+        chats: HashMap::default(),
+        asked: Bucket::default(),
+        events: Bucket::default(),
+        refused: 0,
+        broken: 0,
+    };
+    let decoder = connection::decoder(&gateway);
+    let client = Reader::new(gateway.clone(), link, decoder, client).serve(early).await;
+    gateway.pusher.channels.close(&socket);
+    for chat in client.chats.into_values() {
+        chat.leave(&gateway).await;
+    }
+}
+
+/// What a socket's texts mean.
+struct Client {
+    gateway: Arc<Gateway>,
+    socket: Arc<Socket>,
+    /// Its channels that carry the chat.
+    chats: HashMap<ChannelName, Chat>,
+    /// Takes everything but client events.
+    asked: Bucket,
+    events: Bucket,
+    refused: u32,
+    broken: u32,
+}
+
+impl Speaker for Client {
+    type Asked = Result<ClientFrame, Refused>;
+    type Answer = Carried;
+
+    fn read(&self, text: &str) -> Self::Asked {
+        decode::frame(text, &self.socket.app.limits)
+    }
+
+    fn handle(&mut self, asked: Self::Asked, open: &mut Open<Carried>) {
+        self.gateway.metrics.frames_received.inc();
+        let is_broken = matches!(&asked, Err(refused) if refused.refusal == Refusal::InvalidJson);
+        self.broken = if is_broken { self.broken + 1 } else { 0 };
+        if self.broken >= BROKEN_FRAMES {
+            return self.socket.link.close(&Close::PROTOCOL_BROKEN);
+        }
+        let outcome = match asked {
+            Ok(ClientFrame::Ping) => {
+                self.socket.link.send(frame(encode::pong));
+                Ok(())
+            }
+            // That it came is all that it says.
+            Ok(ClientFrame::Pong) => Ok(()),
+            Ok(ClientFrame::Subscribe(wanted)) => {
+                let channel = wanted.channel.clone();
+                let outcome = self.limit().and_then(|()| self.subscribe(wanted));
+                outcome.map_err(|refusal| match refusal {
+                    // The one that stands is not in question.
+                    Refusal::AlreadySubscribed(_) => refusal.into(),
+                    refusal => Refused { refusal, channel: Some(channel) },
+                })
+            }
+            Ok(ClientFrame::Unsubscribe(channel)) => {
+                self.limit().and_then(|()| self.unsubscribe(&channel)).map_err(Refused::from)
+            }
+            Ok(ClientFrame::SignIn { auth, user_data }) => {
+                self.limit().and_then(|()| self.sign_in(&auth, &user_data)).map_err(Refused::from)
+            }
+            Ok(ClientFrame::ClientEvent { channel, event, data }) => {
+                self.client_event(&channel, &event, &data, open).map_err(Refused::from)
+            }
+            Err(refused) => self.limit().map_err(Refused::from).and(Err(refused)),
+        };
+        if let Err(refused) = outcome {
+            self.refuse(&refused);
+        }
+    }
+
+    fn answer(&mut self, answer: Carried) {
+        answer.tell(&self.gateway);
+    }
+
+    fn is_ready(&self, open: usize) -> bool {
+        open < self.gateway.limits.open_commands
+    }
+
+    fn woken(&mut self) {
+        self.reap();
+    }
+}
+
+impl Client {
+    fn app(&self) -> &App {
+        &self.socket.app
+    }
+
+    /// Says why something was not done; a refused subscribe is told to its channel.
+    fn refuse(&self, Refused { refusal, channel }: &Refused) {
+        self.gateway.metrics.refused.inc();
+        self.socket.link.send(frame(|out| match channel {
+            Some(channel) => encode::subscription_error(channel, refusal, out),
+            None => encode::refusal(refusal, out),
+        }));
+    }
+
+    /// Takes one from the rate of everything but client events. A client subscribes all that it has at once when it
+    /// has connected, and once more when it has come back; who ignores refusals is closed.
+    fn limit(&mut self) -> Result<(), Refusal> {
+        let limits = &self.gateway.limits;
+        if !limits.rates_enforced {
+            return Ok(());
+        }
+        let most = self.gateway.pusher.channels.channels_per_connection();
+        let burst = limits.commands.burst.saturating_add(u32::try_from(most).unwrap_or(u32::MAX));
+        let rate = Rate { burst, ..limits.commands };
+        let taken = self.asked.take(rate, self.gateway.clock.monotonic());
+        self.held_to(taken.is_ok(), Refusal::TooFast)
+    }
+
+    /// Takes one from the rate of client events.
+    fn limit_events(&mut self) -> Result<(), Refusal> {
+        if !self.gateway.limits.rates_enforced {
+            return Ok(());
+        }
+        let most = self.app().limits.client_events_per_second;
+        let taken = self.events.take(Rate::new(most, most), self.gateway.clock.monotonic());
+        self.held_to(taken.is_ok(), Refusal::ClientEventRate)
+    }
+
+    fn held_to(&mut self, admitted: bool, refusal: Refusal) -> Result<(), Refusal> {
+        if admitted {
+            self.refused = 0;
+            return Ok(());
+        }
+        self.refused += 1;
+        if self.refused >= self.gateway.limits.refused_before_close {
+            let wait = std::time::Duration::from_secs(30);
+            self.socket.link.close(&Close::too_many(wait));
+        }
+        Err(refusal)
+    }
+
+    fn subscribe(&mut self, wanted: Subscribe) -> Result<(), Refusal> {
+        self.reap();
+        let channel = &wanted.channel;
+        if self.chats.contains_key(channel) {
+            return Err(Refusal::AlreadySubscribed(channel.clone()));
+        }
+        let member = self.admitted(&wanted)?;
+        let Some(what) = channel.chat().filter(|_| self.app().carries_chat) else {
+            let joining = Joining { channel, member, history: wanted.history, conn: None };
+            return self.gateway.pusher.channels.subscribe(&self.socket, joining);
+        };
+        if self.chats.len() >= self.gateway.pusher.channels.channels_per_connection() {
+            return Err(Refusal::TooManyChannels(self.chats.len()));
+        }
+        let acting = self.acting(&what, channel, member.as_ref()).ok_or(Refusal::Forbidden)?;
+        let joining = Owned { channel: channel.clone(), member, history: wanted.history };
+        let chat = Chat::open(&self.gateway, &self.socket, &what, acting, joining);
+        self.chats.insert(wanted.channel, chat);
+        Ok(())
+    }
+
+    /// As whom the client acts on a channel of the chat: as the user for whom this server allowed it the channel;
+    /// else as the one whom the application's signature names, by the channel, by the member that joins, by the
+    /// socket's sign-in, or by the user's own channel that it has.
+    fn acting(
+        &self,
+        what: &ChatChannel,
+        channel: &ChannelName,
+        member: Option<&Member>,
+    ) -> Option<Acting> {
+        let channels = &self.gateway.pusher.channels;
+        let granted = channels.granted(&self.socket, channel);
+        let named = match (what, member) {
+            (ChatChannel::User(user), _) => Some(user.clone()),
+            (_, Some(member)) => Some(UserId::new(&member.user_id).ok()?),
+            _ => None,
+        };
+        if let Some(granted) = granted
+            && named.as_ref().is_none_or(|named| granted.actor.user == *named)
+        {
+            return Some(Acting::granted(granted));
+        }
+        if let Some(named) = named {
+            return Some(Acting::vouched_for(named));
+        }
+        if let Some(user) = channels.signed_in(&self.socket) {
+            return UserId::new(&user.id).ok().map(Acting::vouched_for);
+        }
+        let own = self.chats.values().find(|chat| chat.conn().scope.is_none())?;
+        Some(own.acting())
+    }
+
+    /// Whether the client has shown that it may have the channel; on a presence channel as whom.
+    fn admitted(&self, wanted: &Subscribe) -> Result<Option<Member>, Refusal> {
+        let Subscribe { channel, auth, channel_data, .. } = wanted;
+        if !channel.needs_signature() {
+            return Ok(None);
+        }
+        let data = channel_data.as_deref();
+        let signer = self.signer(auth.as_deref().unwrap_or_default());
+        let signer = signer.ok_or(Refusal::InvalidKey)?;
+        signer.verify_channel(auth.as_deref(), self.socket.id, channel, data)?;
+        if channel.access() != Access::Presence {
+            return Ok(None);
+        }
+        match data {
+            Some(data) => presence::channel_data(data, &self.app().limits).map(Some),
+            None => {
+                let user = self.gateway.pusher.channels.signed_in(&self.socket);
+                let user = user.ok_or(Refusal::InvalidChannelData("it is missing"))?;
+                Ok(Some(user.member()))
+            }
+        }
+    }
+
+    /// What checks an `auth`: the key before its colon, if it is one of the application's. What has none is checked,
+    /// in vain, by any.
+    fn signer(&self, auth: &str) -> Option<&Signer> {
+        match auth.split_once(':') {
+            Some((key, _)) => self.app().signer(key),
+            None => self.app().default_signer(),
+        }
+    }
+
+    fn unsubscribe(&mut self, channel: &ChannelName) -> Result<(), Refusal> {
+        let left = self.gateway.pusher.channels.unsubscribe(&self.socket, channel);
+        match self.chats.remove(channel) {
+            Some(chat) => {
+                chat.leave_apart(&self.gateway);
+                Ok(())
+            }
+            None => left,
+        }
+    }
+
+    fn sign_in(&self, auth: &str, user_data: &str) -> Result<(), Refusal> {
+        let signer = self.signer(auth).or_else(|| self.app().default_signer());
+        let signer = signer.ok_or(Refusal::InvalidKey)?;
+        signer.verify_user(auth, self.socket.id, user_data)?;
+        let user = presence::user_data(user_data, &self.app().limits)?;
+        self.gateway.pusher.channels.sign_in(&self.socket, &user, user_data)
+    }
+
+    fn client_event(
+        &mut self,
+        channel: &ChannelName,
+        event: &str,
+        data: &Payload,
+        open: &mut Open<Carried>,
+    ) -> Result<(), Refusal> {
+        self.limit_events()?;
+        if let Some(chat) = self.chats.get(channel) {
+            if !self.gateway.pusher.channels.is_on(&self.socket, channel) {
+                return Err(Refusal::ClientEventNotSubscribed(channel.clone()));
+            }
+            let conn = chat.conn();
+            let caller =
+                Caller { user: &conn.user, scope: conn.scope, limits: &self.gateway.limits };
+            match asked(event, data, &caller) {
+                Asked::Chat(request) => {
+                    chat::carry_out(&self.gateway, conn, request, open);
+                    return Ok(());
+                }
+                Asked::Nothing => return Ok(()),
+                Asked::Other => {}
+            }
+        }
+        if !self.app().client_events {
+            return Err(Refusal::ClientEventsDisabled);
+        }
+        if !channel.takes_client_events() {
+            return Err(Refusal::ClientEventWrongChannel(channel.clone()));
+        }
+        self.gateway.pusher.channels.whisper(&self.socket, channel, event, data)
+    }
+
+    /// Takes leave of channels that were ended from elsewhere: the user was removed from the conversation, or it
+    /// turned out that he may not have it.
+    fn reap(&mut self) {
+        let Self { chats, gateway, socket, .. } = self;
+        if socket.link.is_closing() {
+            return;
+        }
+        for (channel, chat) in chats.extract_if(|_, chat| chat.conn().is_closing()) {
+            // It has none where it was refused.
+            let _left = gateway.pusher.channels.unsubscribe(socket, &channel);
+            chat.leave_apart(gateway);
+        }
+    }
+}
