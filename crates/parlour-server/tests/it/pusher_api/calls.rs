@@ -183,15 +183,6 @@ async fn a23_paths_and_methods_that_are_not_there() {
     server.stop().await;
 }
 
-#[tokio::test]
-async fn the_demonstration_has_an_application_on_its_own_database_alone() {
-    let server = Setup::new().demo().start().await;
-    let secret = "demo-secret-for-trying-out";
-    let app = Publisher { server: &server, app: "1", key: "demo-key", secret };
-    assert_eq!(app.post("/events", &event()).await.status, 200);
-    server.stop().await;
-}
-
 /// Reads an answer with a `content-length` from a connection that stays open.
 async fn read_answer(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();

@@ -2,6 +2,9 @@
 
 mod broadcasting;
 mod calls;
+mod demo;
+mod hooks;
+mod live;
 mod publisher;
 mod repeats;
 
