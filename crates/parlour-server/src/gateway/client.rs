@@ -1,4 +1,4 @@
-//! A signed-in client of one dialect: from the sign-in to the end of its socket.
+//! What the texts of a signed-in client mean: from a frame of its dialect to commands, and their answers back.
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
@@ -12,74 +12,21 @@ use parlour_wire::{Caller, Dialect, Request, Tag};
 use super::{
     Gateway,
     close::Close,
-    conn::{Conn, NewConn},
-    connection::{Open, Reader, Speaker},
+    conn::Conn,
+    connection::{Open, Speaker},
     frames::Frames,
-    implicit,
-    link::{Codes, Link},
-    preauth::SignedIn,
     session::{self, Executed},
 };
 
 /// Frames in a row that are no JSON, before the socket is closed.
 pub(crate) const BROKEN_FRAMES: u32 = 10;
 
-/// What a socket is to be.
-pub(super) struct Wish {
-    pub(super) device: Option<Arc<str>>,
-    pub(super) dialect: &'static dyn Dialect,
-    /// What its first frame may make of it instead.
-    pub(super) alternative: Option<&'static dyn Dialect>,
-    pub(super) scope: Option<parlour_core::ConversationId>,
-}
-
-/// Serves a signed-in socket until it ends.
-pub(super) async fn run(gateway: Arc<Gateway>, signed_in: SignedIn, wish: Wish) {
-    let SignedIn { identity, socket, decoder } = signed_in;
-    let link = Link::new(
-        Some(socket.stream),
-        Codes::Parlour,
-        gateway.limits.clone(),
-        gateway.metrics.clone(),
-    );
-    let conn = Conn::new(NewConn {
-        identity,
-        device: wish.device,
-        dialect: wish.dialect,
-        scope: wish.scope,
-        channel: None,
-        transport: wish.dialect.name(),
-        link: link.clone(),
-    });
-    let welcomed = session::welcome(&gateway, &conn).await;
-    let waits = welcomed.is_ok() && conn.track.is_some();
-    let client = Client::new(gateway.clone(), conn.clone(), wish.alternative, waits);
-    let mut reader = Reader::new(gateway.clone(), link, decoder, client);
-    match welcomed {
-        Ok(()) => {
-            if waits {
-                let (gateway, conn) = (gateway.clone(), conn.clone());
-                reader.begin_with(Box::pin(async move {
-                    Answer::Resumed(implicit::resume(&gateway, &conn).await)
-                }));
-            }
-            reader.serve(socket.early).await;
-        }
-        Err(close) => {
-            conn.close(&close);
-            reader.finish().await;
-        }
-    }
-    implicit::leave(&gateway, &conn).await;
-    gateway.hub.unregister(&conn);
-}
-
 /// What a socket's texts mean to its connection.
-struct Client {
+pub(super) struct Client {
     gateway: Arc<Gateway>,
     conn: Arc<Conn>,
     alternative: Option<&'static dyn Dialect>,
-    /// The implicit resume is not over.
+    /// What was missed has not been sent yet.
     waits: bool,
     open_ids: Vec<u64>,
     commands: Bucket,
@@ -88,10 +35,10 @@ struct Client {
 }
 
 /// How something ended that took a while.
-enum Answer {
+pub(super) enum Answer {
     /// A command; without an outcome an event answers it, or already has.
     Command { tag: Tag, outcome: Option<Result<Reply>>, _open: OpenCommand },
-    /// The implicit resume.
+    /// What was missed has been sent.
     Resumed(Result<()>),
 }
 
@@ -174,7 +121,7 @@ impl Speaker for Client {
 }
 
 impl Client {
-    fn new(
+    pub(super) fn new(
         gateway: Arc<Gateway>,
         conn: Arc<Conn>,
         alternative: Option<&'static dyn Dialect>,

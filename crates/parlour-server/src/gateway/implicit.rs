@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashMapExt as _};
 use parlour_core::{
     Code, ConversationId, Epoch, Error, Position, Result, Seq,
     model::Membership,
@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Gateway, conn::Conn, ledger::Track, missed, resume};
+use super::{Gateway, conn::Conn, hub::Loading, ledger::Track, missed, resume};
 
 /// How long a new socket waits for an old one of the same client that is just being closed.
 const SETTLING: Duration = Duration::from_millis(30);
@@ -24,28 +24,66 @@ const ENDING: Duration = Duration::from_secs(2);
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Gives a connection its place, sends what its client missed, and lets live events follow.
-pub(super) async fn resume(gateway: &Gateway, conn: &Arc<Conn>) -> Result<()> {
-    resume_with(gateway, conn, || true).await
+/// A place that has been claimed: what is stored from its claim on will arrive.
+pub(crate) struct Claimed {
+    memberships: Vec<Membership>,
+    /// Where the client stands; conversations that are not named are new to it.
+    from: HashMap<ConversationId, Position>,
+    _loading: Loading,
 }
 
-/// The same; `begin` is called when the place is known and nothing has been sent yet: whatever is stored from now on
-/// will arrive. Where it says no, nothing follows.
+/// Claims a connection's place and holds its live events back until [`follow`].
+pub(crate) async fn prepare(gateway: &Gateway, conn: &Arc<Conn>) -> Result<Claimed> {
+    conn.hold();
+    settle(gateway, conn).await;
+    let loading = gateway.hub.begin_loading(conn);
+    let mut memberships = resume::subscribe(gateway, conn, loading.subscribed).await?;
+    memberships.retain(|membership| conn.covers(membership.conversation));
+    let mut from = heads(&memberships);
+    if let Some(track) = &conn.track {
+        let in_flight = in_flight(gateway, conn, &memberships).await;
+        let heads = from.iter().map(|(at, place)| (*at, *place)).collect();
+        let claimed = claim(gateway, conn, track, heads, in_flight).await?;
+        if let Some(positions) = claimed.positions {
+            from = positions.into_iter().collect();
+        }
+    }
+    Ok(Claimed { memberships, from, _loading: loading })
+}
+
+/// Sends what its client missed, and lets live events follow.
+pub(crate) async fn follow(gateway: &Gateway, conn: &Arc<Conn>, claimed: Claimed) -> Result<()> {
+    let Claimed { memberships, from, _loading } = claimed;
+    let mut covered = HashMap::with_capacity(memberships.len());
+    for own in &memberships {
+        let place = from.get(&own.conversation).copied();
+        let up_to = match place {
+            Some(place) if place.epoch == own.epoch && place.seq >= own.last_seq => own.last_seq,
+            _ if !conn.dialect().shows(own.kind) => own.last_seq,
+            place => missed::send(gateway, conn, own, place).await?,
+        };
+        covered.insert(own.conversation, up_to);
+    }
+    gateway.hub.begin_streaming(conn, &covered, gateway.seconds());
+    gateway.hub.tell_who_is_here(conn);
+    gateway.metrics.resumes.inc();
+    Ok(())
+}
+
+/// Both. `begin` is called between them, when nothing has been sent yet: whatever is stored from now on will arrive.
+/// Where it says no, nothing follows.
 pub(crate) async fn resume_with(
     gateway: &Gateway,
     conn: &Arc<Conn>,
     begin: impl FnOnce() -> bool + Send,
 ) -> Result<()> {
-    conn.hold();
-    settle(gateway, conn).await;
-    let loading = gateway.hub.begin_loading(conn);
-    let caught_up = catch_up(gateway, conn, loading.subscribed, begin).await;
-    if let Ok(Some(heads)) = &caught_up {
-        gateway.hub.begin_streaming(conn, heads, gateway.seconds());
-        gateway.hub.tell_who_is_here(conn);
-    }
-    gateway.metrics.resumes.inc();
-    caught_up.map(drop)
+    let claimed = prepare(gateway, conn).await?;
+    if begin() { follow(gateway, conn, claimed).await } else { Ok(()) }
+}
+
+fn heads(memberships: &[Membership]) -> HashMap<ConversationId, Position> {
+    let place = |own: &Membership| Position { epoch: own.epoch, seq: own.last_seq };
+    memberships.iter().map(|own| (own.conversation, place(own))).collect()
 }
 
 /// Waits a moment for an old socket of the same client whose goodbye is on the way: some clients open the next one
@@ -94,35 +132,6 @@ async fn claim(
     given.await.unwrap_or_else(|_| Err(Error::new(Code::Unavailable, "the server restarts")))
 }
 
-async fn catch_up(
-    gateway: &Gateway,
-    conn: &Arc<Conn>,
-    subscribed: bool,
-    begin: impl FnOnce() -> bool + Send,
-) -> Result<Option<HashMap<ConversationId, Seq>>> {
-    let mut memberships = resume::subscribe(gateway, conn, subscribed).await?;
-    memberships.retain(|membership| conn.covers(membership.conversation));
-    let mut heads: HashMap<_, _> =
-        memberships.iter().map(|own| (own.conversation, own.last_seq)).collect();
-    let Some(track) = &conn.track else { return Ok(begin().then_some(heads)) };
-    let place = |own: &Membership| Position { epoch: own.epoch, seq: own.last_seq };
-    let heads_now = memberships.iter().map(|own| (own.conversation, place(own))).collect();
-    let in_flight = in_flight(gateway, conn, &memberships);
-    let claimed = claim(gateway, conn, track, heads_now, in_flight).await?;
-    if !begin() {
-        return Ok(None);
-    }
-    if let Some(positions) = claimed.positions {
-        let positions: HashMap<_, _> = positions.into_iter().collect();
-        for own in memberships.iter().filter(|own| conn.dialect().shows(own.kind)) {
-            let from = positions.get(&own.conversation).copied();
-            let covered = missed::send(gateway, conn, own, from).await?;
-            heads.insert(own.conversation, covered);
-        }
-    }
-    Ok(Some(heads))
-}
-
 fn key(conn: &Conn) -> SocketKey {
     SocketKey {
         user: conn.user.clone(),
@@ -134,11 +143,16 @@ fn key(conn: &Conn) -> SocketKey {
 
 /// How far live sockets of the same client have proof of. One of them may be dead without anybody knowing, and this
 /// connection its return.
-fn in_flight(
+async fn in_flight(
     gateway: &Gateway,
     conn: &Conn,
     memberships: &[Membership],
 ) -> Vec<(ConversationId, Position)> {
+    if gateway.hub.siblings(conn).is_empty() {
+        return Vec::new();
+    }
+    // What is in the logs is in their queues by then, or has been.
+    gateway.inbox.settled().await;
     let epochs: HashMap<ConversationId, Epoch> =
         memberships.iter().map(|own| (own.conversation, own.epoch)).collect();
     let siblings = gateway.hub.siblings(conn);

@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
 };
@@ -20,15 +20,15 @@ use super::{
 };
 use crate::metrics::Metrics;
 
-/// A socket, or a stream whose transport takes whole frames. One connection of the chat has one to itself; on a
+/// A socket, one that is being opened, or a stream whose transport takes whole frames. One connection of the chat has one to itself; on a
 /// Pusher socket every chat channel is a connection of its own.
 pub(crate) struct Link {
     limits: Arc<Limits>,
     metrics: Arc<Metrics>,
-    /// `None` for streams whose transport takes whole frames.
-    socket: Option<TcpStream>,
-    /// How it words its end.
-    codes: Codes,
+    /// Empty until the upgrade is through; for ever for streams whose transport takes whole frames.
+    socket: OnceLock<TcpStream>,
+    /// How it words its end; streams have no words for it.
+    codes: Option<Codes>,
     queue: Mutex<SendQueue>,
     wake: Notify,
     drained: Notify,
@@ -66,16 +66,17 @@ pub(crate) enum Codes {
 }
 
 impl Link {
+    /// A link without a socket yet: what is sent waits for [`Link::attach`]. Without `codes` it is a stream, from which
+    /// whole frames are taken.
     pub(crate) fn new(
-        socket: Option<TcpStream>,
-        codes: Codes,
+        codes: Option<Codes>,
         limits: Arc<Limits>,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
         Arc::new(Self {
             limits,
             metrics,
-            socket,
+            socket: OnceLock::new(),
             codes,
             queue: Mutex::default(),
             wake: Notify::new(),
@@ -91,12 +92,18 @@ impl Link {
     }
 
     /// Whose close codes it uses, and so whose protocol it speaks.
-    pub(crate) const fn codes(&self) -> Codes {
+    pub(crate) const fn codes(&self) -> Option<Codes> {
         self.codes
     }
 
+    /// Gives it its socket, and writes what has waited for it. Only the first call does anything.
+    pub(crate) fn attach(&self, socket: TcpStream) {
+        let _has_one_already = self.socket.set(socket);
+        self.flush();
+    }
+
     pub(crate) fn socket(&self) -> Option<&TcpStream> {
-        self.socket.as_ref()
+        self.socket.get()
     }
 
     /// Queues a frame; whether it will be written. The caller flushes when it has put in everything that it has.
@@ -150,7 +157,7 @@ impl Link {
     /// Writes what is due as far as the socket takes it, several frames at once. Never waits.
     pub(crate) fn flush(&self) {
         self.dirty.store(false, Relaxed);
-        let Some(socket) = &self.socket else {
+        let Some(socket) = self.socket.get() else {
             self.wake.notify_one();
             return;
         };
@@ -266,7 +273,7 @@ impl Link {
             return;
         }
         self.count(close);
-        let frame = self.socket.is_some().then(|| close.frame(self.codes));
+        let frame = self.codes.map(|codes| close.frame(codes));
         self.queue.lock().close_with(frame);
         self.flush();
         self.wake.notify_one();
@@ -278,7 +285,7 @@ impl Link {
         if self.closing.swap(true, Relaxed) {
             return;
         }
-        if let Some(frame) = last.filter(|_| self.socket.is_some()) {
+        if let Some(frame) = last.filter(|_| self.codes.is_some()) {
             self.queue.lock().push_ahead(Item::control(frame));
         }
         self.flush();
@@ -297,7 +304,7 @@ impl Link {
         if !self.is_closing() {
             self.count(close);
         }
-        self.finish(Some(close.frame(self.codes)));
+        self.finish(self.codes.map(|codes| close.frame(codes)));
     }
 
     fn count(&self, close: &Close) {

@@ -1,6 +1,6 @@
 //! Sockets: from the accepted connection to the hub that fans events out.
 //!
-//! - [`listener`] accepts and serves HTTP with deadlines; [`upgrade`] turns a request into a socket, [`doors`] knows which path speaks what.
+//! - [`listener`] accepts and serves HTTP with deadlines; [`upgrade`] turns a request into a socket, [`doors`] knows which path speaks what, [`entry`] lets a connection in and out of the hub.
 //! - [`connection`] reads one socket, [`heard`] says what the bytes meant, [`farewell`] ends it well. [`link`] is what the rest of the process sees of a
 //!   socket: its bounded queue and its deadlines.
 //! - [`client`] is who speaks a dialect over a socket, [`conn`] what the hub sees of him; [`session`] carries out what he asks, [`focus`] a part of it.
@@ -17,6 +17,7 @@ pub(crate) mod connection;
 mod cursor;
 pub(crate) mod dispatcher;
 mod doors;
+mod entry;
 pub(crate) mod farewell;
 mod focus;
 pub(crate) mod frames;

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use parlour_core::{
@@ -15,7 +15,7 @@ use parlour_core::{
 use parlour_websocket::Frame;
 use parlour_wire::Hello;
 
-use super::{Gateway, close::Close, conn::Conn, focus, frames::Frames, hub::Refused, resume};
+use super::{Gateway, close::Close, conn::Conn, focus, frames::Frames, resume};
 
 /// How a command is carried out.
 pub(crate) enum Executed {
@@ -32,24 +32,19 @@ impl Gateway {
     }
 }
 
-/// Takes a connection in and greets it.
-pub(super) async fn welcome(gateway: &Gateway, conn: &Arc<Conn>) -> Result<(), Close> {
+/// Takes a connection into the hub. Gives its user.
+///
+/// # Errors
+/// [`Code::NotAuthenticated`], [`Code::RateLimited`] for too many connections, [`Code::Unavailable`] while the server
+/// ends, and those of the store.
+pub(super) async fn welcome(gateway: &Gateway, conn: &Arc<Conn>) -> Result<User> {
     conn.link.timing.heard.store(gateway.seconds(), Relaxed);
-    let user = match gateway.chat.store().user(conn.user.clone()).await {
-        Ok(Some(user)) if user.state == UserState::Active => user,
-        Ok(_) => return Err(Close::NOT_AUTHENTICATED),
-        Err(error) => {
-            log_failure(&error);
-            return Err(Close { code: 1011, reason: "internal".into() });
-        }
-    };
-    match gateway.hub.register(conn, &user.profile) {
-        Ok(()) => {}
-        Err(Refused::TooMany) => return Err(Close::too_many(Duration::from_secs(30))),
-        Err(Refused::Draining) => return Err(Close::restarting(gateway.drain_spread)),
-    }
-    conn.send(hello(gateway, conn, &user));
-    Ok(())
+    let user = gateway.chat.store().user(conn.user.clone()).await?;
+    let user = user
+        .filter(|user| user.state == UserState::Active)
+        .ok_or_else(|| Error::new(Code::NotAuthenticated, "the sign-in is not valid"))?;
+    gateway.hub.register(conn, &user.profile).map_err(Error::from)?;
+    Ok(user)
 }
 
 /// The greeting of a connection.

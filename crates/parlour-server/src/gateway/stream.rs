@@ -22,7 +22,7 @@ use super::{
     conn::{Conn, NewConn},
     cursor::Cursor,
     frames::frame,
-    link::{Codes, Link},
+    link::Link,
     listener::ClientAddress,
     resume,
     send_queue::Item,
@@ -134,7 +134,7 @@ async fn open(
     let from = named.map(|text| Cursor::decode(text, most)).transpose()?;
     let user = gateway.chat.store().user(identity.actor.user.clone()).await?;
     let user = user.ok_or_else(Error::not_found)?;
-    let link = Link::new(None, Codes::Parlour, gateway.limits.clone(), gateway.metrics.clone());
+    let link = Link::new(None, gateway.limits.clone(), gateway.metrics.clone());
     let conn = Conn::new(NewConn {
         identity,
         device: None,

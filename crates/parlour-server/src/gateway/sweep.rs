@@ -157,7 +157,7 @@ fn heartbeat(link: &Link, now: u32, gateway: &Gateway) {
     if silent >= seconds(gateway.limits.ping_interval) {
         link.timing.pinged.store(now, Relaxed);
         link.send_ahead([Item::control(Frame::ping(&[]))]);
-        if link.codes() == Codes::Pusher {
+        if link.codes() == Some(Codes::Pusher) {
             // Some of its clients answer only their own protocol's.
             link.send_ahead([Item::control(frame(encode::ping))]);
         }

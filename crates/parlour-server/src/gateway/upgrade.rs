@@ -22,12 +22,13 @@ use tokio::net::TcpStream;
 use super::{
     Gateway,
     admission::Place,
-    client::{self, Wish},
+    close::Close,
     connection,
     doors::{Door, close_code},
-    hub::Refused,
+    entry::{self, Entered, Wish},
     listener::ClientAddress,
-    preauth, stream,
+    preauth::{self, SignedIn},
+    session, stream,
 };
 use crate::{auth::Surface, http::error::Problem, metrics::CloseReason, pusher::door};
 
@@ -112,21 +113,17 @@ async fn open(
 ) -> Result<Response, Problem> {
     let accept = check(parts)?;
     let protocol = subprotocol(&parts.headers, door.dialect)?;
-    let wish = Wish {
-        device: device(parts)?,
-        dialect: door.dialect,
-        alternative: door.alternative,
-        scope: door.scope.flatten(),
-    };
-    let admitted = admit(gateway, client, parts, &door, wish.device.as_deref()).await;
+    let device = device(parts)?;
+    let admitted = admit(gateway, client, parts, &door, device).await;
     let upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
     let upgrade = upgrade
         .ok_or_else(|| Error::new(Code::InvalidFrame, "this connection cannot be upgraded"))?;
     let shared = gateway.clone();
     match admitted {
         Ok(admitted) => gateway.tasks.spawn_connection(async move {
-            let Some(socket) = take_over(upgrade).await else { return };
-            admitted.serve(shared, socket, wish).await;
+            if let Some(socket) = take_over(upgrade).await {
+                admitted.serve(shared, socket).await;
+            }
         }),
         Err(refusal) => {
             let code = close_code(refusal.error()).filter(|_| door.refuses_inside());
@@ -142,26 +139,39 @@ async fn open(
     Ok(switching(&accept, protocol))
 }
 
-/// Somebody who may come in, with the places that he takes.
+/// Somebody who may come in, with the place that he takes.
 struct Admitted {
-    /// `None`: he will say who he is with his first frame.
-    identity: Option<Identity>,
-    waiting: Option<Place>,
+    guest: Guest,
     _place: Place,
 }
 
+enum Guest {
+    /// He is in: whatever is said from now on will reach him.
+    Known(Box<Entered>),
+    /// He will say who he is with his first frame.
+    Unknown { device: Option<Arc<str>>, waiting: Place },
+}
+
 impl Admitted {
-    async fn serve(self, gateway: Arc<Gateway>, socket: Upgraded, wish: Wish) {
-        let signed_in = match self.identity {
-            Some(identity) => {
-                let decoder = connection::decoder(&gateway);
-                Some(preauth::SignedIn { identity, socket, decoder })
+    async fn serve(self, gateway: Arc<Gateway>, socket: Upgraded) {
+        match self.guest {
+            Guest::Known(entered) => {
+                entered.serve(socket, connection::decoder(&gateway)).await;
             }
-            None => preauth::wait(&gateway, socket).await,
-        };
-        drop(self.waiting);
-        if let Some(signed_in) = signed_in {
-            client::run(gateway, signed_in, wish).await;
+            Guest::Unknown { device, waiting } => {
+                let signed_in = preauth::wait(&gateway, socket).await;
+                drop(waiting);
+                let Some(SignedIn { identity, socket, decoder }) = signed_in else { return };
+                let wish = Wish::new(&Door::native(), device);
+                match entry::enter(&gateway, identity, wish).await {
+                    Ok(entered) => entered.serve(socket, decoder).await,
+                    Err(error) => {
+                        session::log_failure(&error);
+                        let close = close_code(&error).unwrap_or(Close::TRY_AGAIN);
+                        preauth::turn_away(&gateway, socket, &close).await;
+                    }
+                }
+            }
         }
     }
 }
@@ -171,28 +181,31 @@ async fn admit(
     client: IpAddr,
     parts: &Parts,
     door: &Door,
-    device: Option<&str>,
+    device: Option<Arc<str>>,
 ) -> Result<Admitted, Problem> {
     let place = gateway
         .admission
         .enter(client, gateway.clock.monotonic())
         .map_err(|wait| Problem::from(rate_limited("connections_per_address", wait)))?;
-    let identity = gateway.auth.identify(parts, door.surface).await?;
-    let waiting = match &identity {
+    let guest = match gateway.auth.identify(parts, door.surface).await? {
         Some(identity) => {
-            room(gateway, identity, device)?;
-            may_enter(gateway, identity, door).await?;
-            None
+            room(gateway, &identity, device.as_deref())?;
+            may_enter(gateway, &identity, door).await?;
+            let wish = Wish::new(door, device);
+            Guest::Known(Box::new(entry::enter(gateway, identity, wish).await?))
         }
         // Only native clients can say who they are later.
         None if door.surface != Surface::NativeSocket => {
             return Err(Error::new(Code::NotAuthenticated, "sign in to open this socket").into());
         }
-        None => Some(gateway.admission.enter_unauthenticated().ok_or_else(|| {
-            Problem::from(rate_limited("connections_before_auth", Duration::from_secs(5)))
-        })?),
+        None => {
+            let waiting = gateway.admission.enter_unauthenticated().ok_or_else(|| {
+                Problem::from(rate_limited("connections_before_auth", Duration::from_secs(5)))
+            })?;
+            Guest::Unknown { device, waiting }
+        }
     };
-    Ok(Admitted { identity, waiting, _place: place })
+    Ok(Admitted { guest, _place: place })
 }
 
 /// Whether the user is in the conversation that the socket is about. Unknown and foreign ones look the same.
@@ -215,15 +228,7 @@ pub(super) fn room(
     identity: &Identity,
     device: Option<&str>,
 ) -> Result<(), Problem> {
-    match gateway.hub.has_room(&identity.actor.user, device) {
-        Ok(()) => Ok(()),
-        Err(Refused::TooMany) => {
-            Err(rate_limited("connections_per_user", Duration::from_secs(30)).into())
-        }
-        Err(Refused::Draining) => {
-            Err(Error::new(Code::Unavailable, "the server restarts; try again").into())
-        }
-    }
+    gateway.hub.has_room(&identity.actor.user, device).map_err(|refused| Error::from(refused).into())
 }
 
 /// Whether a request asks for a socket, and what to accept it with.

@@ -106,5 +106,7 @@ pub(super) async fn goodbye(gateway: &Gateway, link: &Link, code: CloseCode) {
 /// The socket as the rest of the process sees it.
 pub(super) fn link(gateway: &Gateway, upgraded: Upgraded) -> Arc<Link> {
     let Upgraded { stream, .. } = upgraded;
-    Link::new(Some(stream), Codes::Pusher, gateway.limits.clone(), gateway.metrics.clone())
+    let link = Link::new(Some(Codes::Pusher), gateway.limits.clone(), gateway.metrics.clone());
+    link.attach(stream);
+    link
 }

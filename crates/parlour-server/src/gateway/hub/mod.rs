@@ -22,10 +22,10 @@ use std::{
 use foldhash::HashMap;
 use parking_lot::Mutex;
 use parlour_core::{
-    ConversationId, Seq, UserId,
+    Code, ConversationId, Error, Seq, UserId,
     command::Actor,
     event::PresenceStatus,
-    limits::Limits,
+    limits::{Limits, rate_limited},
     model::{ConversationKind, ConversationState, Millis, Profile, Role, SessionId},
     port::clock::Clock,
     presence::Presence,
@@ -33,6 +33,7 @@ use parlour_core::{
 use parlour_wire::{Notice, Place, Scene, Settings};
 use slab::Slab;
 
+pub(crate) use self::subscribe::Loading;
 use self::{receipts::Told, typing::Typing};
 use super::{close::Close, conn::Conn};
 use crate::metrics::{Metrics, Transport};
@@ -121,6 +122,15 @@ pub(crate) enum Refused {
     TooMany,
     /// The server goes away.
     Draining,
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::TooMany => rate_limited("connections_per_user", Duration::from_secs(30)),
+            Refused::Draining => Self::new(Code::Unavailable, "the server restarts; try again"),
+        }
+    }
 }
 
 impl Hub {

@@ -17,14 +17,14 @@ use crate::gateway::{close::Close, conn::Conn};
 
 impl Hub {
     /// A connection is about to read its user's conversations, until what this gives is dropped.
-    pub(crate) fn begin_loading<'a>(&'a self, conn: &'a Conn) -> Loading<'a> {
+    pub(crate) fn begin_loading(self: &Arc<Self>, conn: &Arc<Conn>) -> Loading {
         let mut state = self.state.lock();
         let subscribed = state.slot_of_mut(&conn.user).is_some_and(|slot| {
             slot.loading += 1;
             slot.loaded
         });
         drop(state);
-        Loading { hub: self, conn, subscribed }
+        Loading { hub: self.clone(), conn: conn.clone(), subscribed }
     }
 
     /// Subscribes a user to what the store said of him. Who left since the reading stays out.
@@ -105,16 +105,16 @@ impl Hub {
 }
 
 /// That a connection reads its user's conversations: while somebody does, it is noted who leaves them.
-pub(crate) struct Loading<'a> {
-    hub: &'a Hub,
-    conn: &'a Conn,
+pub(crate) struct Loading {
+    hub: Arc<Hub>,
+    conn: Arc<Conn>,
     /// They are subscribed already.
     pub(crate) subscribed: bool,
 }
 
-impl Drop for Loading<'_> {
+impl Drop for Loading {
     fn drop(&mut self) {
-        self.hub.end_loading(self.conn);
+        self.hub.end_loading(&self.conn);
     }
 }
 
