@@ -38,6 +38,8 @@ pub(crate) enum Refusal {
     User,
     #[error("the token has another issuer or audience")]
     Issuer,
+    #[error("the token is not for access")]
+    NoAccess,
     #[error("the token was revoked, or its session has ended")]
     Revoked,
     #[error("the user is banned")]
@@ -103,6 +105,10 @@ impl Members {
     fn decode(part: &str) -> Result<Self, Refusal> {
         let json = URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed)?;
         serde_json::from_slice(&json).map_err(|_| Refusal::Malformed)
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
     }
 
     pub(super) fn text(&self, name: &str) -> Option<&str> {

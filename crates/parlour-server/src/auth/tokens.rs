@@ -102,6 +102,10 @@ impl Tokens {
         if !ours && !self.is_addressed(&claims) {
             return Err(Refusal::Issuer);
         }
+        // Libraries that sign refresh tokens with the same key say so in this claim (djangorestframework-simplejwt).
+        if claims.has("token_type") && claims.text("token_type") != Some("access") {
+            return Err(Refusal::NoAccess);
+        }
         let times = claims.times(self.clock.now(), self.max_life)?;
         let user = claims.user(if ours { "sub" } else { &self.claims.user_id })?;
         let session = claims.text("sid").filter(|_| ours).map(|id| SessionId(id.into()));

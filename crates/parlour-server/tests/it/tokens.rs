@@ -33,6 +33,7 @@ async fn good_tokens_name_their_user() {
         (json!({"sub": "s-1", "exp": soon()}), "s-1"),
         (json!({"user_id": null, "sub": 7, "exp": soon()}), "7"),
         (json!({"user_id": "a", "sub": "b", "exp": soon(), "iat": now(), "nbf": now() + 20}), "a"),
+        (json!({"user_id": "d", "token_type": "access", "exp": soon()}), "d"),
         (json!({"sub": "f", "exp": soon(), "iat": now() as f64 + 0.25}), "f"),
     ] {
         let token = hmac.jwt(&claims);
@@ -105,6 +106,9 @@ async fn b1_to_b14_bad_tokens_are_refused() {
         "99999999999999999999",
     ] {
         bad.push(("B8 exp", raw_exp(exp)));
+    }
+    for kind in [json!("refresh"), json!("sliding"), json!(5), json!(null)] {
+        bad.push(("not for access", with("token_type", kind)));
     }
     bad.push(("B8 no exp", hmac.jwt(&json!({"user_id": "1"}))));
     bad.push(("B10 expired", with("exp", json!(now() - 1))));
