@@ -3,7 +3,8 @@
 //! - [`apps`] are the applications of the configuration. Nothing of one is visible to another.
 //! - [`door`] lets clients in, [`socket`] is what one of them may ask, [`chat`] makes a channel one of the chat's.
 //! - [`channels`] knows who has which channel, and carries events to them; [`hooks`] takes what applications are told.
-//! - [`api`] is the signed HTTP API of their servers, [`auth`] signs for the chat's channels, [`webhooks`] tells their servers.
+//! - [`api`] is the signed HTTP API of their servers, [`auth`] signs for the chat's channels, [`webhooks`] tells those
+//!   servers.
 
 pub(crate) mod api;
 pub(crate) mod apps;
