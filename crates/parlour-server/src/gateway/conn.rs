@@ -245,6 +245,13 @@ impl Conn {
         }
     }
 
+    /// Whether the event of what its client asks reaches it, and is the answer. A Pusher channel may be used as soon as
+    /// it is subscribed, before everything missed has been sent: its events wait, and an answer of their own
+    /// would be one too many.
+    pub(crate) fn is_answered_by_events(&self) -> bool {
+        self.streaming.load(Relaxed) || (self.channel.is_some() && self.listening.load(Relaxed))
+    }
+
     /// Forgets the floors of the last resume; the hub has long passed them.
     pub(crate) fn drop_floors(&self) {
         self.floors.lock().take();

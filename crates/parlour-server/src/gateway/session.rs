@@ -134,8 +134,7 @@ pub(crate) fn execute(
         }
         stored => {
             let origin = conn
-                .streaming
-                .load(Relaxed)
+                .is_answered_by_events()
                 .then(|| Origin { connection: conn.key, command: id.unwrap_or(0) });
             let (gateway, conn) = (gateway.clone(), conn.clone());
             let read_at = Instant::now();

@@ -33,12 +33,22 @@ pub struct Cell {
     pub faults: Vec<String>,
 }
 
-/// Lets all pairs of kinds exchange `count` messages each way, interleaved, in a direct conversation of their own; then
-/// one of each kind that knows groups in one group. Gives what each receiver got.
+/// [`pairs`], and then one of each kind that knows groups in one group. Gives what each receiver got.
 ///
 /// # Errors
 /// When somebody is refused, or what he said does not arrive at all.
 pub async fn run(server: Arc<Server>, kinds: &[Kind], count: usize) -> Result<Vec<Cell>> {
+    let mut cells = pairs(server.clone(), kinds, count).await?;
+    cells.extend(group(&server, kinds, count).await?);
+    Ok(cells)
+}
+
+/// Lets all pairs of kinds exchange `count` messages each way, interleaved, in a direct conversation of their own, from
+/// the instant in which both are connected. Gives what each receiver got.
+///
+/// # Errors
+/// When somebody is refused, or what he said does not arrive at all.
+pub async fn pairs(server: Arc<Server>, kinds: &[Kind], count: usize) -> Result<Vec<Cell>> {
     let mut cells = Vec::new();
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     let mut talks = JoinSet::new();
@@ -53,19 +63,12 @@ pub async fn run(server: Arc<Server>, kinds: &[Kind], count: usize) -> Result<Ve
         });
     }
     while let Some(talk) = talks.join_next().await {
-        cells.extend(talk??);
+        cells.push(talk??);
     }
-    cells.extend(group(&server, kinds, count).await?);
     Ok(cells)
 }
 
-async fn pair(
-    server: &Server,
-    number: usize,
-    from: Kind,
-    to: Kind,
-    count: usize,
-) -> Result<[Cell; 1]> {
+async fn pair(server: &Server, number: usize, from: Kind, to: Kind, count: usize) -> Result<Cell> {
     let pair = Pair::make(server, number).await?;
     let speaker = pair.first(server, from).await?;
     let listener = pair.second(server, to).await?;
@@ -78,7 +81,7 @@ async fn pair(
     // The speaker is a listener too; in its own words its faults are told here.
     let back = judge::messages(from, speaker.log().heard(), &all);
     cell.faults.extend(back.into_iter().map(|fault| format!("the speaker: {fault}")));
-    Ok([cell])
+    Ok(cell)
 }
 
 async fn group(server: &Server, kinds: &[Kind], count: usize) -> Result<Vec<Cell>> {

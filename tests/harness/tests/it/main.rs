@@ -9,6 +9,8 @@
 mod contract;
 mod crash;
 mod documents;
+mod drop;
+mod matrix;
 mod mutants;
 mod repository;
 mod tidy;
