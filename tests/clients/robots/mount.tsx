@@ -45,9 +45,13 @@ export class Screen {
   /** Types and presses the button, as soon as the page lets one. */
   async send(text: string): Promise<void> {
     this.type(text);
-    await new Promise((next) => setTimeout(next));
-    const button = this.element.querySelector("button");
-    if (!button || button.disabled) throw new Error("the page does not let one send");
+    const deadline = Date.now() + 15_000;
+    let button = this.element.querySelector("button");
+    while (!button || button.disabled) {
+      if (Date.now() > deadline) throw new Error("the page does not let one send");
+      await new Promise((next) => setTimeout(next, 5));
+      button = this.element.querySelector("button");
+    }
     button.click();
   }
 
