@@ -69,7 +69,7 @@ impl Import {
             parlour_store::open(url, options, Arc::new(Nobody))?
         };
         let limits = config.limits.to_domain();
-        let outcome = with_this_store(store, async |store| {
+        let outcome = with_this_store(&store, async |store| {
             let mut shown = Progress::new();
             transfer::import(&*store, &limits, &settings, input, |totals| shown.show(totals)).await
         })?;

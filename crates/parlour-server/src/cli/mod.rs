@@ -146,12 +146,12 @@ fn with_store<T>(
 ) -> anyhow::Result<T> {
     let store =
         parlour_store::open(&config.database.url, app::store_options(config), Arc::new(Nobody))?;
-    with_this_store(store, work)
+    with_this_store(&store, work)
 }
 
 /// The same, with a store that is open.
 fn with_this_store<T>(
-    store: Arc<dyn Store>,
+    store: &Arc<dyn Store>,
     work: impl AsyncFnOnce(Arc<dyn Store>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
