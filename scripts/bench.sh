@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Speed of sends with and without group commit, memory of idle connections, reconnection. Arguments go to
+# Speed of sends with and without group commit, memory of idle connections in several dialects, reconnection. Arguments go to
 # parlour-load: scripts/bench.sh --pairs 100 --seconds 10 --crowd 5000 --json figures.json
 set -euo pipefail
 # shellcheck source=scripts/common.sh

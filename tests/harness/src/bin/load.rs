@@ -9,14 +9,17 @@ use parlour_harness::{
         SERVER_CORE, crowd,
         pairs::{Figures, Pace, Pairs},
         pin_generator, report,
+        tongue::Tongue,
     },
     process::{Options, Server},
 };
 
-const USAGE: &str = "usage: parlour-load [--pairs N] [--seconds N] [--crowd N] [--json FILE]
+const USAGE: &str = "usage: parlour-load [--pairs N] [--seconds N] [--crowd N] [--dialects LIST] [--json FILE]
   --pairs N     connected pairs for the speed of sends; 0 leaves it out (100)
   --seconds N   length of each run (10)
   --crowd N     idle connections for memory and reconnection; 0 leaves it out (5000)
+  --dialects LIST  what the crowd speaks, one after the other; the others are compared with the first
+                   (native,inbox,room)
   --json FILE   also writes the figures as JSON
 The server is PARLOUR_BIN, else what cargo builds.";
 
@@ -24,6 +27,7 @@ struct Arguments {
     pairs: usize,
     seconds: u64,
     crowd: usize,
+    dialects: Vec<Tongue>,
     json: Option<PathBuf>,
 }
 
@@ -48,7 +52,8 @@ fn measure() -> Result<()> {
 }
 
 fn arguments() -> Result<Arguments> {
-    let mut parsed = Arguments { pairs: 100, seconds: 10, crowd: 5_000, json: None };
+    let dialects = vec![Tongue::Native, Tongue::Inbox, Tongue::Room];
+    let mut parsed = Arguments { pairs: 100, seconds: 10, crowd: 5_000, dialects, json: None };
     let mut rest = std::env::args().skip(1);
     while let Some(name) = rest.next() {
         let value = rest.next().context(USAGE)?;
@@ -56,6 +61,9 @@ fn arguments() -> Result<Arguments> {
             "--pairs" => parsed.pairs = value.parse()?,
             "--seconds" => parsed.seconds = value.parse()?,
             "--crowd" => parsed.crowd = value.parse()?,
+            "--dialects" => {
+                parsed.dialects = value.split(',').map(str::parse).collect::<Result<_>>()?;
+            }
             "--json" => parsed.json = Some(value.into()),
             _ => bail!(USAGE),
         }
@@ -70,17 +78,20 @@ async fn run(arguments: &Arguments, core: Option<usize>) -> Result<()> {
         println!("{} connected pairs, {} s a run\n", arguments.pairs, arguments.seconds);
         println!("{}", report::table(&figures));
     }
-    let mut crowd_figures = None;
+    let mut crowds = Vec::new();
     if arguments.crowd > 0 {
-        let folder = tempfile::tempdir()?;
-        let server = start(&folder, core, &[]).await?;
-        let seen = crowd::run(&server, arguments.crowd).await?;
-        println!("{}", report::crowd(&seen));
-        crowd_figures = Some(seen);
+        for dialect in &arguments.dialects {
+            let folder = tempfile::tempdir()?;
+            let server = start(&folder, core, &[]).await?;
+            let seen = crowd::run(&server, arguments.crowd, *dialect).await?;
+            println!("{}", report::crowd(&seen));
+            crowds.push(seen);
+        }
     }
     if let Some(path) = &arguments.json {
-        std::fs::write(path, report::json(&figures, crowd_figures.as_ref()).to_string())?;
+        std::fs::write(path, report::json(&figures, &crowds).to_string())?;
     }
+    print!("{}", report::beside(&crowds));
     Ok(())
 }
 

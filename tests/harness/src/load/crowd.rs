@@ -4,18 +4,21 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
 
 use super::{
     Watch,
-    pairs::answer,
-    wire::{Reader, Writer, find, open},
+    tongue::Tongue,
+    wire::{Reader, Writer},
 };
 use crate::{process::Server, token};
 
 /// Handshakes that are on their way at once.
 const AT_ONCE: usize = 256;
+
+/// One in so many comes before the others, so that caches are full when these are measured.
+const WARM_UP: usize = 10;
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,13 +26,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What a crowd showed.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Figures {
+    /// What they speak.
+    pub dialect: &'static str,
     /// Connections.
     pub connections: usize,
     /// Resident memory of the server before the first of them, KiB.
     pub before_kib: u64,
     /// With all of them idle, KiB.
     pub idle_kib: u64,
-    /// The difference for each, KiB.
+    /// The difference for each, KiB; but for the first tenth, whose coming fills the caches of the server.
     pub each_kib: f64,
     /// Each, after every one of them has said and heard something, KiB.
     pub each_after_traffic_kib: f64,
@@ -46,28 +51,40 @@ pub struct Figures {
 /// One of the crowd.
 struct Guest {
     user: String,
+    other: String,
+    tongue: Tongue,
     token: String,
     conversation: u64,
     position: Option<Value>,
     socket: Option<(Reader, Writer)>,
 }
 
-/// Connects `count` people (each shares a direct conversation with one other), lets them talk, cuts them all, and
-/// lets them all come back.
+/// Connects `count` people who speak one dialect (each shares a direct conversation with one other), lets them talk,
+/// cuts them all, and lets them all come back.
 ///
 /// # Errors
 /// When the server refuses one of them, or one misses something.
-pub async fn run(server: &Server, count: usize) -> Result<Figures> {
-    let mut guests = invite(server, count).await?;
-    let mut figures =
-        Figures { connections: count, before_kib: settled(server).await?, ..Figures::default() };
+pub async fn run(server: &Server, count: usize, tongue: Tongue) -> Result<Figures> {
+    let mut guests = invite(server, count, tongue).await?;
+    let before_kib = settled(server).await?;
+    let dialect = tongue.name();
+    let mut figures = Figures { dialect, connections: count, before_kib, ..Figures::default() };
 
     let watch = Watch::start();
+    let mut rest = guests.split_off(count / WARM_UP);
     guests = connect(server.address(), guests).await?;
-    figures.connect_seconds = watch.elapsed().as_secs_f64();
+    let mut connecting = watch.elapsed();
+    let (warm, warm_kib) = (guests.len(), settled(server).await?);
+    let watch = Watch::start();
+    rest = connect(server.address(), rest).await?;
+    connecting += watch.elapsed();
+    figures.connect_seconds = connecting.as_secs_f64();
     figures.idle_kib = settled(server).await?;
-    let each = |kib: u64| (kib.saturating_sub(figures.before_kib)) as f64 / count as f64;
-    figures.each_kib = each(figures.idle_kib);
+    figures.each_kib = figures.idle_kib.saturating_sub(warm_kib) as f64 / (count - warm) as f64;
+    guests.append(&mut rest);
+    // What the server holds with its caches full and nobody there.
+    let empty = figures.each_kib.mul_add(-(count as f64), figures.idle_kib as f64);
+    let each = |kib: u64| (kib as f64 - empty) / count as f64;
 
     talk(&mut guests).await?;
     figures.each_after_traffic_kib = each(settled(server).await?);
@@ -84,14 +101,15 @@ pub async fn run(server: &Server, count: usize) -> Result<Figures> {
     Ok(figures)
 }
 
-async fn invite(server: &Server, count: usize) -> Result<Vec<Guest>> {
+async fn invite(server: &Server, count: usize, tongue: Tongue) -> Result<Vec<Guest>> {
     let mut guests = Vec::new();
     for number in 0..count / 2 {
         let (one, other) = (format!("guest-{}", 2 * number), format!("guest-{}", 2 * number + 1));
         let conversation = server.rest(&one)?.create_conversation("direct", &[&other]).await?;
-        for user in [one, other] {
+        for (user, other) in [(one.clone(), other.clone()), (other, one)] {
             let token = token::for_user(&user)?;
-            guests.push(Guest { user, token, conversation, position: None, socket: None });
+            let (position, socket) = (None, None);
+            guests.push(Guest { user, other, tongue, token, conversation, position, socket });
         }
     }
     Ok(guests)
@@ -115,53 +133,46 @@ async fn connect(address: SocketAddr, guests: Vec<Guest>) -> Result<Vec<Guest>> 
 }
 
 async fn come(address: SocketAddr, mut guest: Guest) -> Result<Guest> {
-    let user = guest.user.clone();
-    let (mut reader, mut writer) =
-        open(address, &guest.token).await.with_context(|| format!("{user} is not let in"))?;
-    let hello = reader.text(&mut writer).await?;
-    ensure!(find(&hello, b"\"hello\"").is_some(), "the first frame is no hello");
-    let resume = json!({"type": "resume", "id": 1, "positions": guest.position.as_ref().map_or_else(Vec::new, |p| vec![p])});
-    writer.text(resume.to_string().as_bytes()).await?;
-    let mut covered = None;
-    let reply: Value = loop {
-        let text = reader.text(&mut writer).await?;
-        let frame: Value = serde_json::from_slice(&text)?;
-        match frame["type"].as_str() {
-            Some("reply") => break frame,
-            Some("replay") => covered = frame["up_to"].as_u64(),
-            _ => {}
+    let (user, tongue) = (guest.user.clone(), guest.tongue);
+    let opened = tongue.open(address, &guest.token, guest.conversation).await;
+    let (mut reader, mut writer) = opened.with_context(|| format!("{user} is not let in"))?;
+    let resumed = tongue.resume(&mut reader, &mut writer, guest.position.as_ref()).await?;
+    if let Some((reply, covered)) = resumed {
+        let conversations = reply["ok"]["conversations"].as_array().context("no conversations")?;
+        let mine = conversations.iter().find(|c| c["conversation_id"] == guest.conversation);
+        let mine = mine.with_context(|| format!("{user} has lost its conversation"))?;
+        if let Some(before) = guest.position.filter(|before| before["seq"] != mine["seq"]) {
+            let all = covered == mine["seq"].as_u64();
+            ensure!(all, "{user} stood at {before}, and got {covered:?}");
         }
-    };
-    let conversations = reply["ok"]["conversations"].as_array().context("no conversations")?;
-    let mine = conversations.iter().find(|c| c["conversation_id"] == guest.conversation);
-    let mine = mine.with_context(|| format!("{user} has lost its conversation"))?;
-    if let Some(before) = guest.position.filter(|before| before["seq"] != mine["seq"]) {
-        ensure!(covered == mine["seq"].as_u64(), "{user} stood at {before}, and got {covered:?}");
+        guest.position = Some(mine.clone());
     }
-    guest.position = Some(mine.clone());
     guest.socket = Some((reader, writer));
     Ok(guest)
 }
 
-/// Each says something, and waits until it is answered.
+/// Each says something, and waits until it is stored.
 async fn talk(guests: &mut [Guest]) -> Result<()> {
     for round in 0..2 {
+        let text = |guest: &Guest| format!("hello {round} from {}.", guest.user);
         for guest in guests.iter_mut() {
+            let text = text(guest);
+            let frame = guest.tongue.say(guest.conversation, &guest.other, 10 + round, &text);
             let (_, writer) = guest.socket.as_mut().context("not connected")?;
-            let frame = json!({
-                "type": "message.send", "id": 10 + round, "conversation_id": guest.conversation,
-                "content": format!("hello {round} from {}", guest.user),
-            });
             writer.text(frame.to_string().as_bytes()).await?;
         }
         for guest in guests.iter_mut() {
+            let text = text(guest);
             let (reader, writer) = guest.socket.as_mut().context("not connected")?;
-            let told = timeout(PATIENCE, answer(reader, writer)).await??;
-            ensure!(
-                find(&told, b"\"ok\"").is_some(),
-                "refused: {}",
-                String::from_utf8_lossy(&told)
-            );
+            timeout(PATIENCE, guest.tongue.stored(reader, writer, &text)).await??;
+        }
+    }
+    // Every ping is answered by which the server asks whether all has arrived, the last one too.
+    for _ in 0..2 {
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        for guest in guests.iter_mut() {
+            let (reader, writer) = guest.socket.as_mut().context("not connected")?;
+            timeout(PATIENCE, reader.settle(writer)).await??;
         }
     }
     Ok(())

@@ -5,6 +5,7 @@
 pub mod crowd;
 pub mod pairs;
 pub mod report;
+pub mod tongue;
 pub mod wire;
 
 use std::time::{Duration, Instant};

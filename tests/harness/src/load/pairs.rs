@@ -248,7 +248,7 @@ async fn send(reader: &mut Reader, writer: &mut Writer, plan: &Plan) -> Result<S
                         sent.refused += 1;
                     }
                 }
-                Frame::Text(_) => {}
+                Frame::Text(_) | Frame::Pong => {}
             },
             () = sleep_until(wait) => ensure!(may_send, "no answer within {PATIENCE:?}"),
         }

@@ -31,13 +31,21 @@ pub struct Writer {
 /// # Errors
 /// When the server refuses; the text holds its first line.
 pub async fn open(address: SocketAddr, token: &str) -> Result<(Reader, Writer)> {
+    open_at(address, "/api/v1/ws", token).await
+}
+
+/// Opens a socket at a path with a token.
+///
+/// # Errors
+/// When the server refuses; the text holds its first line.
+pub async fn open_at(address: SocketAddr, path: &str, token: &str) -> Result<(Reader, Writer)> {
     let stream = TcpSocket::new_v4()?.connect(address).await?;
     stream.set_nodelay(true)?;
     let (read, mut write) = stream.into_split();
     let request = format!(
-        "GET /api/v1/ws HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Protocol: parlour.v1\r\nAuthorization: Bearer {token}\r\n\r\n"
+         Authorization: Bearer {token}\r\n\r\n"
     );
     write.write_all(request.as_bytes()).await?;
     let mut reader = Reader { half: read, buffer: BytesMut::with_capacity(1024) };
@@ -64,6 +72,8 @@ pub enum Frame {
     Text(BytesMut),
     /// A ping, to be answered.
     Ping(BytesMut),
+    /// The answer to a ping of ours.
+    Pong,
 }
 
 impl Reader {
@@ -92,6 +102,22 @@ impl Reader {
             match self.next().await? {
                 Frame::Text(text) => return Ok(text),
                 Frame::Ping(payload) => writer.pong(&payload).await?,
+                Frame::Pong => {}
+            }
+        }
+    }
+
+    /// Asks for a pong and reads until it comes, which is after all that was due; pings are answered on the way.
+    ///
+    /// # Errors
+    /// See [`Self::next`].
+    pub async fn settle(&mut self, writer: &mut Writer) -> Result<()> {
+        writer.ping().await?;
+        loop {
+            match self.next().await? {
+                Frame::Pong => return Ok(()),
+                Frame::Ping(payload) => writer.pong(&payload).await?,
+                Frame::Text(_) => {}
             }
         }
     }
@@ -117,6 +143,7 @@ impl Reader {
         match opcode {
             0x81 => Ok(Some(Frame::Text(payload))),
             0x89 => Ok(Some(Frame::Ping(payload))),
+            0x8a => Ok(Some(Frame::Pong)),
             0x88 => {
                 let code = payload
                     .get(..2)
@@ -143,6 +170,14 @@ impl Writer {
     /// When the connection is gone.
     pub async fn pong(&mut self, payload: &[u8]) -> Result<()> {
         self.write(0x8a, payload).await
+    }
+
+    /// Asks for a pong.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub async fn ping(&mut self) -> Result<()> {
+        self.write(0x89, &[]).await
     }
 
     async fn write(&mut self, opcode: u8, payload: &[u8]) -> Result<()> {
