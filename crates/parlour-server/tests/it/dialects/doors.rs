@@ -270,8 +270,7 @@ fn i6_sockets_past_the_limit_are_refused_and_live_ones_stay() {
 }
 
 #[test]
-fn a_banned_user_is_refused() {
-    // Deleted and banned users are refused like those with a bad token (B16).
+fn g10_b16_a_revoked_session_ends_its_sockets_and_opens_no_more() {
     let server = Server::start();
     let access = server.register("dora", "correct horse battery");
     let (_, me) = server.get("/api/v1/me", &access);

@@ -66,9 +66,9 @@ fn everything_that_is_said_reaches_everybody_with_one_id_in_one_order() {
     let talk = all.stage.talk;
     let mut told = Vec::new();
     for round in 0..3 {
-        for n in 0..ALL.len() {
-            let text = format!("{round} in {}", ALL[n].name);
-            let id = all.alices[n].said(&text);
+        for alice in &mut all.alices {
+            let text = format!("{round} in {}", alice.spoken.name);
+            let id = alice.said(&text);
             told.push(said(id, ALICE, &text));
         }
         let text = format!("{round} over REST");
@@ -96,7 +96,7 @@ fn everything_that_is_said_reaches_everybody_with_one_id_in_one_order() {
     }
     let native: Vec<_> = (0..count).map(|_| all.natives[1].said()).collect();
     assert_eq!(native, told);
-    let history: Vec<_> = all.stage.history(BOB).into_iter().map(|(id, text)| (id, text)).collect();
+    let history = all.stage.history(BOB);
     let ids: Vec<_> = told
         .iter()
         .map(|heard| match heard {
@@ -115,13 +115,13 @@ fn everything_that_is_said_reaches_everybody_with_one_id_in_one_order() {
 #[test]
 fn edits_and_deletions_of_each_reach_each() {
     let mut all = Everybody::gather();
-    for n in 0..ALL.len() {
-        let text = format!("said in {}", ALL[n].name);
+    for (n, spoken) in ALL.into_iter().enumerate() {
+        let text = format!("said in {}", spoken.name);
         let id = all.alices[n].said(&text);
-        all.hear(&said(id, ALICE, &text), Some(ALL[n]));
+        all.hear(&said(id, ALICE, &text), Some(spoken));
         assert_eq!(all.natives[1].said(), said(id, ALICE, &text));
         // Each is changed in another way than it was said.
-        let edited = format!("edited, {}", ALL[n].name);
+        let edited = format!("edited, {}", spoken.name);
         let by = n % 3;
         all.alices[by].edit(id, &edited);
         all.hear(&Heard::Edited(id, edited.clone()), None);

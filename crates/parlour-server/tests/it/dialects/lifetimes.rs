@@ -55,7 +55,7 @@ fn an_edit_keeps_the_time_and_the_place_of_its_message() {
         match spoken.name {
             "direct" => assert!(frame["message"]["created_at"].is_string(), "{frame}"),
             _ => {
-                assert!(frame["edited_at"].as_str().is_some_and(|at| at.ends_with('Z')), "{frame}")
+                assert!(frame["edited_at"].as_str().is_some_and(|at| at.ends_with('Z')), "{frame}");
             }
         }
         if spoken.name == "room" {
