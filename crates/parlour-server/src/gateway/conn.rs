@@ -165,13 +165,15 @@ impl Conn {
         }
         let mut held = self.held.lock();
         let Some(waiting) = &mut *held else { return self.link.push(item) };
-        if item.durability == Durability::Ephemeral {
-            // What has been missed says more than a Signal does.
+        // As in the queue itself, Signals may take a quarter of the room.
+        let part = if item.durability == Durability::Ephemeral { 4 } else { 1 };
+        let (frames, bytes) = (waiting.items.len() + 1, waiting.bytes + item.frame.len());
+        if part > 1 && !self.link.has_room_for(frames * part, bytes * part) {
             return false;
         }
-        waiting.bytes += item.frame.len();
+        waiting.bytes = bytes;
         waiting.items.push(item);
-        let fits = self.link.has_room_for(waiting.items.len(), waiting.bytes);
+        let fits = self.link.has_room_for(frames, bytes);
         drop(held);
         if !fits {
             self.link.close(&Close::SLOW_CONSUMER);

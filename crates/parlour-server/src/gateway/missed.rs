@@ -109,7 +109,7 @@ struct Missed {
     start: Seq,
     /// The log has been read up to here.
     covered: Seq,
-    /// By the place where the client is told: of what was said, the seq at which it was said; of edits and deletions
+    /// By the place where the client is told: of what was said, the seq at which it was said; of deletions, and of edits
     /// of what it knows, theirs.
     changes: BTreeMap<Seq, Envelope>,
 }
@@ -122,10 +122,10 @@ impl Missed {
         let is_known = message.seq <= self.start;
         let place = match envelope.event {
             _ if is_known => seq,
-            // What was both said and taken back meanwhile never was there for this client.
+            // It may be known all the same: it had arrived, but its pong had not. Then it must go from the screen.
             Event::MessageDeleted(_) => {
                 self.changes.remove(&message.seq);
-                return;
+                seq
             }
             _ => {
                 envelope.event = Event::MessageCreated(message.clone());
@@ -242,6 +242,9 @@ mod tests {
             missed(4, &[said(5), said(6), edited(5, 7)]),
             [(5, "said 5".to_owned()), (7, "said 6".to_owned())]
         );
-        assert_eq!(missed(4, &[said(5), said(6), deleted(5, 7)]), [(6, "said 6".to_owned())]);
+        assert_eq!(
+            missed(4, &[said(5), said(6), deleted(5, 7)]),
+            [(6, "said 6".to_owned()), (7, "deleted 5".to_owned())]
+        );
     }
 }

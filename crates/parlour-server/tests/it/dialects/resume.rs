@@ -75,6 +75,7 @@ fn changed_away(stage: &Stage, spoken: Spoken) {
         said(second, BOB, "the second"),
         Heard::Edited(edited, "edited away".to_owned()),
         Heard::Deleted(deleted),
+        Heard::Deleted(gone),
         Heard::Edited(known, "known, edited away".to_owned()),
         said(third, ALICE, "my own"),
     ];
