@@ -90,6 +90,8 @@ everything() {
   stage "typescript unused code" "" js knip
   stage "typescript tests" '^ *Tests ' js test
 
+  stage "existing clients" '^ *Tests ' scripts/clients.sh
+
   if chromium=$(find_chromium); then
     export CHROMIUM_BIN=$chromium
     stage "browser tests" '^ *[0-9]+ (passed|failed)' js e2e -w inbox
