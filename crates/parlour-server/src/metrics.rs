@@ -119,7 +119,11 @@ impl Metrics {
                 "Events that clients of Pusher channels have sent each other",
             ),
             pusher_channels: gauge(r, "pusher_channels", "Pusher channels that somebody has"),
-            pusher_hooks_told: counter(r, "pusher_hooks_told", "Events of webhooks that were taken"),
+            pusher_hooks_told: counter(
+                r,
+                "pusher_hooks_told",
+                "Events of webhooks that were taken",
+            ),
             pusher_hooks_failed: counter(
                 r,
                 "pusher_hooks_failed",

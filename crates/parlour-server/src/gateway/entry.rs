@@ -112,7 +112,9 @@ impl Drop for Entered {
             // The client went before its socket was open.
             self.conn.link.abort();
             let (gateway, conn) = (self.gateway.clone(), self.conn.clone());
-            self.gateway.tasks.spawn("end of an entry", async move { leave(&gateway, &conn).await });
+            self.gateway
+                .tasks
+                .spawn("end of an entry", async move { leave(&gateway, &conn).await });
         }
     }
 }

@@ -106,9 +106,9 @@ pub(crate) fn execute(
             }
             None => {
                 let (gateway, conn) = (gateway.clone(), conn.clone());
-                Executed::Later(Box::pin(
-                    async move { Some(type_to(&gateway, &conn, user, active).await) },
-                ))
+                Executed::Later(Box::pin(async move {
+                    Some(type_to(&gateway, &conn, user, active).await)
+                }))
             }
         },
         Command::SetAway { away } => {

@@ -228,7 +228,10 @@ pub(super) fn room(
     identity: &Identity,
     device: Option<&str>,
 ) -> Result<(), Problem> {
-    gateway.hub.has_room(&identity.actor.user, device).map_err(|refused| Error::from(refused).into())
+    gateway
+        .hub
+        .has_room(&identity.actor.user, device)
+        .map_err(|refused| Error::from(refused).into())
 }
 
 /// Whether a request asks for a socket, and what to accept it with.

@@ -156,9 +156,7 @@ impl Refusal {
             Self::PresenceFull(_)
             | Self::TooManyChannels(_)
             | Self::TooManyConnections
-            | Self::TooFast => {
-                ("LimitReached", CloseCode::OVER_CAPACITY.code)
-            }
+            | Self::TooFast => ("LimitReached", CloseCode::OVER_CAPACITY.code),
             _ => ("InvalidRequest", 400),
         }
     }

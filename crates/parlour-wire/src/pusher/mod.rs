@@ -19,8 +19,8 @@ pub mod signature;
 pub mod webhook;
 
 pub use self::{
-    chat::Chat,
     channel::{Access, ChannelName, ChatChannel},
+    chat::Chat,
     decode::{ClientFrame, Subscribe},
     error::{ApiError, CloseCode, Refusal},
     handshake::SocketId,

@@ -29,13 +29,11 @@ pub use self::{
     accounts::AccountStore,
     conversations::{ConversationStore, CreatedConversation, ListCursor},
     log::{Head, LogStore, Replay, Standing},
-    messages::{
-        Appended, HistoryFrom, HistoryPage, MessagePage, MessageStore, Page, UnreadPage,
-    },
+    messages::{Appended, HistoryFrom, HistoryPage, MessagePage, MessageStore, Page, UnreadPage},
     sessions::{Rotation, SessionStore},
     sockets::{
         CLOSED_SOCKET_WAITS, CUT_SOCKET_WAITS, ClaimedSocket, MOST_SWEPT_SOCKETS,
-        MOST_WAITING_SOCKETS, SocketId, SocketKey, SocketStore,
+        MOST_WAITING_SOCKETS, SOCKETS_WAIT_TOGETHER, SocketId, SocketKey, SocketStore,
     },
     users::{ProfileUpdate, UserStore},
 };

@@ -7,7 +7,7 @@ use crate::{
     ids::Epoch,
     port::store::{
         CLOSED_SOCKET_WAITS, CUT_SOCKET_WAITS, ClaimedSocket, Context, MOST_SWEPT_SOCKETS,
-        MOST_WAITING_SOCKETS, SocketId, SocketKey,
+        MOST_WAITING_SOCKETS, SOCKETS_WAIT_TOGETHER, SocketId, SocketKey,
     },
     testing::{alice, bob, mallory},
 };
@@ -118,7 +118,7 @@ pub async fn g5_sockets_are_taken_in_the_order_of_their_waiting(bench: &Bench) {
     assert_ne!(both[0], both[1]);
     bench.send(&alice(), id, "x").await;
     release(bench, both[1], false).await;
-    bench.clock.jump(10);
+    bench.clock.jump(SOCKETS_WAIT_TOGETHER + 1);
     release(bench, both[0], false).await;
     bench.clock.jump(10);
     release(bench, both[1], false).await;
@@ -134,6 +134,30 @@ pub async fn g5_sockets_are_taken_in_the_order_of_their_waiting(bench: &Bench) {
     }
     assert_eq!(taken[..2], [(both[1], true), (both[0], true)], "releasing again changed nothing");
     assert!(!taken[2].1 && !both.contains(&taken[2].0), "a third one is a first socket");
+}
+
+/// Two tabs of one browser come back in any order: neither misses anything.
+pub async fn g5_sockets_that_wait_together_come_back_in_any_order(bench: &Bench) {
+    let (first, second) = (bench.direct().await, bench.group(&alice(), &["2"]).await);
+    for conversation in [first, first, first, second, second] {
+        bench.send(&alice(), conversation, "x").await;
+    }
+    let nothing = || bench.store.claim_socket(key(bob().user), Vec::new(), Vec::new(), bench.now());
+    let (one, other) = (nothing().await.unwrap().id, nothing().await.unwrap().id);
+    acknowledge(bench, &bob(), one, &[(first, 1)]).await;
+    acknowledge(bench, &bob(), other, &[(first, 3), (second, 1)]).await;
+    release(bench, one, false).await;
+    bench.clock.jump(SOCKETS_WAIT_TOGETHER);
+    release(bench, other, false).await;
+    let claimed = nothing().await.unwrap();
+    assert_eq!(
+        (claimed.id, seqs(&claimed)),
+        (other, Some(vec![(first, 1)])),
+        "it may be the other"
+    );
+    let claimed = nothing().await.unwrap();
+    assert_eq!((claimed.id, seqs(&claimed)), (one, Some(vec![(first, 1)])));
+    assert_eq!(nothing().await.unwrap().positions, None);
 }
 
 /// User, dialect, conversation and device must all be the same.
@@ -211,7 +235,7 @@ pub async fn waiting_sockets_are_bounded(bench: &Bench) {
         let forgotten = code(forgotten(bench, *socket).await) == Some(Code::NotFound);
         assert_eq!(forgotten, gone.contains(socket), "{socket:?} of {sockets:?}");
     }
-    assert_eq!(claim(bench, Vec::new()).await.id, sockets[2]);
+    assert_eq!(claim(bench, Vec::new()).await.id, sockets[MOST_WAITING_SOCKETS + 2]);
 
     let scoped = |n: usize| SocketKey { device: Some(n.to_string().into()), ..key(alice().user) };
     let many = MOST_SWEPT_SOCKETS + 7;
