@@ -107,8 +107,8 @@ impl<S: Speaker> Reader<S> {
         self.open.push(work);
     }
 
-    /// Serves until the socket has ended; `early` is what came right behind the handshake. Gives the speaker back.
-    pub(crate) async fn serve(mut self, mut early: Vec<u8>) -> S {
+    /// Serves until the socket has ended; `early` is what came right behind the handshake.
+    pub(crate) async fn serve(&mut self, mut early: Vec<u8>) {
         while !self.link.is_closing() {
             if !early.is_empty() && self.speaker.is_ready(self.open.len()) {
                 let heard = self.understand(&mut std::mem::take(&mut early));
@@ -140,12 +140,13 @@ impl<S: Speaker> Reader<S> {
                 Err(_) => self.link.abort(),
             }
         }
-        self.finish().await
+        // What was under way is of no use to anybody now.
+        self.open = Open::new();
+        farewell::finish(&self.link, &mut self.decoder).await;
     }
 
-    /// Lets what is queued go out, and closes.
-    pub(crate) async fn finish(mut self) -> S {
-        farewell::finish(&self.link, &mut self.decoder).await;
+    /// What remains of it.
+    pub(crate) fn into_speaker(self) -> S {
         self.speaker
     }
 

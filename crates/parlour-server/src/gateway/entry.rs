@@ -42,15 +42,27 @@ impl Wish {
     }
 }
 
-/// A connection that the hub has taken in. It is let go of when this ends or is dropped.
+/// A connection that the hub has taken in, whose socket is being opened.
 pub(super) struct Entered {
-    gateway: Arc<Gateway>,
-    conn: Arc<Conn>,
+    stay: Stay,
     user: User,
     alternative: Option<&'static dyn Dialect>,
     /// The place of a client that cannot say it.
     claimed: Option<Claimed>,
-    is_out: bool,
+}
+
+/// A connection that is served.
+pub(super) struct Running {
+    reader: Reader<Client>,
+    early: Vec<u8>,
+    stay: Stay,
+}
+
+/// That the hub has a connection. It is let go of when this ends or is dropped.
+struct Stay {
+    gateway: Arc<Gateway>,
+    conn: Arc<Conn>,
+    is_over: bool,
 }
 
 /// Lets somebody in whose socket is being opened, or has just signed in.
@@ -70,29 +82,22 @@ pub(super) async fn enter(
         link,
     });
     let user = session::welcome(gateway, &conn).await?;
-    let mut entered = Entered {
-        gateway: gateway.clone(),
-        conn,
-        user,
-        alternative: wish.alternative,
-        claimed: None,
-        is_out: false,
+    let stay = Stay { gateway: gateway.clone(), conn, is_over: false };
+    let claimed = match &stay.conn.track {
+        Some(_) => Some(implicit::prepare(gateway, &stay.conn).await?),
+        None => None,
     };
-    if entered.conn.track.is_some() {
-        entered.claimed = Some(implicit::prepare(gateway, &entered.conn).await?);
-    }
-    Ok(entered)
+    Ok(Entered { stay, user, alternative: wish.alternative, claimed })
 }
 
 impl Entered {
-    /// Serves the socket until it ends.
-    pub(super) async fn serve(mut self, socket: Upgraded, decoder: Decoder) {
-        let claimed = self.claimed.take();
-        let Self { gateway, conn, .. } = &self;
-        conn.send_ahead(session::hello(gateway, conn, &self.user));
+    /// Gives it its socket, greets the client, and begins to send what it missed.
+    pub(super) fn begin(self, socket: Upgraded, decoder: Decoder) -> Running {
+        let Self { stay, user, alternative, claimed } = self;
+        let (gateway, conn) = (&stay.gateway, &stay.conn);
+        conn.send_ahead(session::hello(gateway, conn, &user));
         conn.link.attach(socket.stream);
-        let client =
-            Client::new(gateway.clone(), conn.clone(), self.alternative, claimed.is_some());
+        let client = Client::new(gateway.clone(), conn.clone(), alternative, claimed.is_some());
         let mut reader = Reader::new(gateway.clone(), conn.link.clone(), decoder, client);
         if let Some(claimed) = claimed {
             let (gateway, conn) = (gateway.clone(), conn.clone());
@@ -100,15 +105,23 @@ impl Entered {
                 Answer::Resumed(implicit::follow(&gateway, &conn, claimed).await)
             }));
         }
-        reader.serve(socket.early).await;
-        self.is_out = true;
-        leave(&self.gateway, &self.conn).await;
+        Running { reader, early: socket.early, stay }
     }
 }
 
-impl Drop for Entered {
+impl Running {
+    /// Serves the socket until it ends.
+    pub(super) async fn serve(&mut self) {
+        self.reader.serve(std::mem::take(&mut self.early)).await;
+        self.stay.is_over = true;
+        // Boxed, so that no connection has room kept for its end.
+        Box::pin(leave(&self.stay.gateway, &self.stay.conn)).await;
+    }
+}
+
+impl Drop for Stay {
     fn drop(&mut self) {
-        if !self.is_out {
+        if !self.is_over {
             // The client went before its socket was open.
             self.conn.link.abort();
             let (gateway, conn) = (self.gateway.clone(), self.conn.clone());

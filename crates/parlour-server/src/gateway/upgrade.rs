@@ -13,6 +13,7 @@ use http::{
     header::{self, HeaderName},
     request::Parts,
 };
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use parlour_core::{Code, Error, command::Identity, limits::rate_limited};
 use parlour_websocket::handshake::{self, UpgradeRequest};
@@ -25,7 +26,7 @@ use super::{
     close::Close,
     connection,
     doors::{Door, close_code},
-    entry::{self, Entered, Wish},
+    entry::{self, Entered, Running, Wish},
     listener::ClientAddress,
     preauth::{self, SignedIn},
     session, stream,
@@ -115,16 +116,20 @@ async fn open(
     let protocol = subprotocol(&parts.headers, door.dialect)?;
     let device = device(parts)?;
     let admitted = admit(gateway, client, parts, &door, device).await;
-    let upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
+    let upgrade = parts.extensions.remove::<OnUpgrade>();
     let upgrade = upgrade
         .ok_or_else(|| Error::new(Code::InvalidFrame, "this connection cannot be upgraded"))?;
     let shared = gateway.clone();
     match admitted {
-        Ok(admitted) => gateway.tasks.spawn_connection(async move {
-            if let Some(socket) = take_over(upgrade).await {
-                admitted.serve(shared, socket).await;
-            }
-        }),
+        Ok(admitted) => {
+            // Boxed, so that a connection that goes on has no room kept for its beginning.
+            let beginning = Box::pin(admitted.begin(shared, upgrade));
+            gateway.tasks.spawn_connection(async move {
+                if let Some((mut running, _place)) = beginning.await {
+                    running.serve().await;
+                }
+            });
+        }
         Err(refusal) => {
             let code = close_code(refusal.error()).filter(|_| door.refuses_inside());
             let Some(close) = code else { return Err(refusal) };
@@ -142,7 +147,7 @@ async fn open(
 /// Somebody who may come in, with the place that he takes.
 struct Admitted {
     guest: Guest,
-    _place: Place,
+    place: Place,
 }
 
 enum Guest {
@@ -153,25 +158,36 @@ enum Guest {
 }
 
 impl Admitted {
-    async fn serve(self, gateway: Arc<Gateway>, socket: Upgraded) {
-        match self.guest {
-            Guest::Known(entered) => {
-                entered.serve(socket, connection::decoder(&gateway)).await;
-            }
+    /// Takes the socket over. `None`: there is nobody to serve any more.
+    async fn begin(self, gateway: Arc<Gateway>, upgrade: OnUpgrade) -> Option<(Running, Place)> {
+        let socket = take_over(upgrade).await?;
+        let running = match self.guest {
+            Guest::Known(entered) => entered.begin(socket, connection::decoder(&gateway)),
             Guest::Unknown { device, waiting } => {
-                let signed_in = preauth::wait(&gateway, socket).await;
-                drop(waiting);
-                let Some(SignedIn { identity, socket, decoder }) = signed_in else { return };
-                let wish = Wish::new(&Door::native(), device);
-                match entry::enter(&gateway, identity, wish).await {
-                    Ok(entered) => entered.serve(socket, decoder).await,
-                    Err(error) => {
-                        session::log_failure(&error);
-                        let close = close_code(&error).unwrap_or(Close::TRY_AGAIN);
-                        preauth::turn_away(&gateway, socket, &close).await;
-                    }
-                }
+                introduce(&gateway, socket, device, waiting).await?
             }
+        };
+        Some((running, self.place))
+    }
+}
+
+/// Waits until a native client has said who it is, and lets it in. `None`: it is gone, or has been turned away.
+async fn introduce(
+    gateway: &Arc<Gateway>,
+    socket: Upgraded,
+    device: Option<Arc<str>>,
+    waiting: Place,
+) -> Option<Running> {
+    let signed_in = preauth::wait(gateway, socket).await;
+    drop(waiting);
+    let SignedIn { identity, socket, decoder } = signed_in?;
+    match entry::enter(gateway, identity, Wish::new(&Door::native(), device)).await {
+        Ok(entered) => Some(entered.begin(socket, decoder)),
+        Err(error) => {
+            session::log_failure(&error);
+            let close = close_code(&error).unwrap_or(Close::TRY_AGAIN);
+            preauth::turn_away(gateway, socket, &close).await;
+            None
         }
     }
 }
@@ -205,7 +221,7 @@ async fn admit(
             Guest::Unknown { device, waiting }
         }
     };
-    Ok(Admitted { guest, _place: place })
+    Ok(Admitted { guest, place })
 }
 
 /// Whether the user is in the conversation that the socket is about. Unknown and foreign ones look the same.
@@ -302,7 +318,7 @@ pub(crate) fn switching(accept: &str, protocol: Option<&'static str>) -> Respons
 }
 
 /// Gets the bare socket back from hyper.
-pub(crate) async fn take_over(upgrade: hyper::upgrade::OnUpgrade) -> Option<Upgraded> {
+pub(crate) async fn take_over(upgrade: OnUpgrade) -> Option<Upgraded> {
     let upgraded = upgrade.await.ok()?;
     let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
     Some(Upgraded { stream: parts.io.into_inner(), early: parts.read_buf.to_vec() })

@@ -59,7 +59,9 @@ pub(super) async fn run(
         broken: 0,
     };
     let decoder = connection::decoder(&gateway);
-    let client = Reader::new(gateway.clone(), link, decoder, client).serve(early).await;
+    let mut reader = Reader::new(gateway.clone(), link, decoder, client);
+    reader.serve(early).await;
+    let client = reader.into_speaker();
     gateway.pusher.channels.close(&socket);
     for chat in client.chats.into_values() {
         chat.leave(&gateway).await;
