@@ -143,6 +143,7 @@ impl<S: Speaker> Reader<S> {
         // What was under way is of no use to anybody now.
         self.open = Open::new();
         farewell::finish(&self.link, &mut self.decoder).await;
+        self.link.hang_up();
     }
 
     /// What remains of it.

@@ -313,6 +313,15 @@ impl Link {
         tracing::debug!(code = close.code, reason = %close.reason, "closing");
     }
 
+    /// Ends the TCP connection now, and not when the last one who knows of the link forgets it: some clients take a
+    /// socket for closed only then, and look at what they open next before that.
+    pub(crate) fn hang_up(&self) {
+        if let Some(socket) = self.socket.get() {
+            // It may be gone already.
+            let _gone = socket2::SockRef::from(socket).shutdown(std::net::Shutdown::Both);
+        }
+    }
+
     /// Gives the connection up without another byte.
     pub(crate) fn abort(&self) {
         self.closing.store(true, Relaxed);
