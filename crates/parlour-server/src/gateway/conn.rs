@@ -34,6 +34,8 @@ pub(crate) struct Conn {
     pub(crate) session: Option<SessionId>,
     /// The client's own name for its device, if it gave one.
     pub(crate) device: Option<Arc<str>>,
+    /// A mark of its kind of client, for finding its place again.
+    pub(crate) agent: Option<u32>,
     /// The conversation that it is about; `None`: all of the user's.
     pub(crate) scope: Option<ConversationId>,
     /// The Pusher channel on which its events go out.
@@ -80,6 +82,7 @@ struct Held {
 pub(crate) struct NewConn {
     pub(crate) identity: Identity,
     pub(crate) device: Option<Arc<str>>,
+    pub(crate) agent: Option<u32>,
     pub(crate) dialect: &'static dyn Dialect,
     pub(crate) scope: Option<ConversationId>,
     pub(crate) channel: Option<Arc<str>>,
@@ -91,7 +94,7 @@ static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 
 impl Conn {
     pub(crate) fn new(new: NewConn) -> Arc<Self> {
-        let NewConn { identity, device, dialect, scope, channel, transport, link } = new;
+        let NewConn { identity, device, agent, dialect, scope, channel, transport, link } = new;
         let sign_in = SignIn {
             expires_at: identity.expires_at.unwrap_or(0).into(),
             issued_at: identity.issued_at.into(),
@@ -104,6 +107,7 @@ impl Conn {
             authority: identity.actor.authority,
             session: identity.session,
             device,
+            agent,
             scope,
             channel,
             transport,

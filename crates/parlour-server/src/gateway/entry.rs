@@ -24,6 +24,7 @@ use super::{
 /// What a connection is to be.
 pub(super) struct Wish {
     device: Option<Arc<str>>,
+    agent: Option<u32>,
     dialect: &'static dyn Dialect,
     /// What its first frame may make of it instead.
     alternative: Option<&'static dyn Dialect>,
@@ -31,10 +32,11 @@ pub(super) struct Wish {
 }
 
 impl Wish {
-    /// What is behind a door, for a device.
-    pub(super) fn new(door: &Door, device: Option<Arc<str>>) -> Self {
+    /// What is behind a door, for a device of a kind.
+    pub(super) fn new(door: &Door, device: Option<Arc<str>>, agent: Option<u32>) -> Self {
         Self {
             device,
+            agent,
             dialect: door.dialect,
             alternative: door.alternative,
             scope: door.scope.flatten(),
@@ -75,6 +77,7 @@ pub(super) async fn enter(
     let conn = Conn::new(NewConn {
         identity,
         device: wish.device,
+        agent: wish.agent,
         dialect: wish.dialect,
         scope: wish.scope,
         channel: None,

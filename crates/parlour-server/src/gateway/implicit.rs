@@ -138,6 +138,7 @@ fn key(conn: &Conn) -> SocketKey {
         dialect: conn.kept_as(),
         scope: conn.scope,
         device: conn.device.clone(),
+        agent: conn.agent,
     }
 }
 

@@ -138,6 +138,7 @@ async fn open(
     let conn = Conn::new(NewConn {
         identity,
         device: None,
+        agent: None,
         dialect: &Native,
         scope: None,
         channel: None,

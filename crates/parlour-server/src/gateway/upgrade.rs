@@ -18,6 +18,7 @@ use hyper_util::rt::TokioIo;
 use parlour_core::{Code, Error, command::Identity, limits::rate_limited};
 use parlour_websocket::handshake::{self, UpgradeRequest};
 use parlour_wire::Dialect;
+use sha2::Digest as _;
 use tokio::net::TcpStream;
 
 use super::{
@@ -181,7 +182,7 @@ async fn introduce(
     let signed_in = preauth::wait(gateway, socket).await;
     drop(waiting);
     let SignedIn { identity, socket, decoder } = signed_in?;
-    match entry::enter(gateway, identity, Wish::new(&Door::native(), device)).await {
+    match entry::enter(gateway, identity, Wish::new(&Door::native(), device, None)).await {
         Ok(entered) => Some(entered.begin(socket, decoder)),
         Err(error) => {
             session::log_failure(&error);
@@ -207,7 +208,7 @@ async fn admit(
         Some(identity) => {
             room(gateway, &identity, device.as_deref())?;
             may_enter(gateway, &identity, door).await?;
-            let wish = Wish::new(door, device);
+            let wish = Wish::new(door, device, agent(parts));
             Guest::Known(Box::new(entry::enter(gateway, identity, wish).await?))
         }
         // Only native clients can say who they are later.
@@ -299,6 +300,14 @@ pub(crate) fn device(parts: &Parts) -> Result<Option<Arc<str>>, Problem> {
         Some(name) if name.len() <= 64 => Ok(Some(name.into())),
         Some(_) => Err(Error::new(Code::TooLong, "a device name has at most 64 bytes").into()),
     }
+}
+
+/// A mark of the kind of client, from what it says of itself. Durable, so it must not change from one version to the
+/// next.
+pub(crate) fn agent(parts: &Parts) -> Option<u32> {
+    let told = parts.headers.get(header::USER_AGENT)?;
+    let hash = sha2::Sha256::digest(told.as_bytes());
+    hash.first_chunk().map(|first| u32::from_be_bytes(*first))
 }
 
 /// The answer after which the connection is a socket.

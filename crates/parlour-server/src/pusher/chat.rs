@@ -69,7 +69,8 @@ impl Chat {
         let Acting { identity, granted } = acting.clone();
         let conn = Conn::new(NewConn {
             identity: identity.clone(),
-            device: socket.device.clone(),
+            device: socket.device.name.clone(),
+            agent: socket.device.agent,
             dialect: &Dialect,
             scope: match what {
                 ChatChannel::User(_) => None,

@@ -15,7 +15,8 @@ use parlour_wire::pusher::{CloseCode, handshake};
 
 use super::{
     apps::{App, Known},
-    channels, socket,
+    channels::{self, Device},
+    socket,
 };
 use crate::{
     gateway::{
@@ -53,7 +54,8 @@ fn enter(
 ) -> Result<Response, Problem> {
     let accept = upgrade::check(parts)?;
     // A name that is too long is none: such a client gets everything but has no place of its own.
-    let device = upgrade::device(parts).ok().flatten();
+    let device =
+        Device { name: upgrade::device(parts).ok().flatten(), agent: upgrade::agent(parts) };
     let admitted = admit(gateway, client, key, parts.uri.query().unwrap_or_default());
     let upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
     let upgrade = upgrade

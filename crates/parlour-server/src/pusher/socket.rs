@@ -38,7 +38,7 @@ pub(super) async fn run(
     gateway: Arc<Gateway>,
     app: Arc<App>,
     mut upgraded: Upgraded,
-    device: Option<Device>,
+    device: Device,
 ) {
     let early = std::mem::take(&mut upgraded.early);
     let link = door::link(&gateway, upgraded);

@@ -6,6 +6,7 @@ CREATE TABLE sockets (
   dialect TEXT NOT NULL,
   scope INTEGER,               -- the only conversation that it carries; NULL: all of the user's
   device TEXT,                 -- as the client names it; NULL: it names none
+  agent INTEGER,               -- tells kinds of clients apart; NULL: it is not known
   waiting_since INTEGER,       -- NULL while it is live
   expires_at INTEGER,          -- NULL while it is live; 0 when a crash has left it, until it is next swept
   CHECK ((waiting_since IS NULL) = (expires_at IS NULL))

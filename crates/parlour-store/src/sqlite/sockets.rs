@@ -7,7 +7,7 @@ use parlour_core::{
         BoxFuture,
         store::{
             CLOSED_SOCKET_WAITS, CUT_SOCKET_WAITS, ClaimedSocket, Context, MOST_SWEPT_SOCKETS,
-            MOST_WAITING_SOCKETS, SOCKETS_WAIT_TOGETHER, SocketId, SocketKey, SocketStore,
+            MOST_WAITING_SOCKETS, SocketId, SocketKey, SocketStore,
         },
     },
 };
@@ -91,21 +91,28 @@ fn claim(
     in_flight: &[(ConversationId, Position)],
     now: Millis,
 ) -> Step<ClaimedSocket> {
-    let waiting = waiting(tx.db, key, now)?;
-    let id = match waiting.taken() {
+    let scope = key.scope.map(|scope| int(scope.0));
+    let agent = key.agent.map(i64::from);
+    let waiting = tx.db.one(
+        "SELECT id FROM sockets WHERE user = ?1 AND dialect = ?2 AND scope IS ?3 AND device IS ?4 \
+           AND waiting_since IS NOT NULL AND (expires_at = 0 OR expires_at > ?5) \
+           AND (agent = ?6 OR agent IS NULL OR ?6 IS NULL) \
+         ORDER BY waiting_since, id LIMIT 1",
+        (key.user.as_str(), key.dialect, scope, &key.device, now, agent),
+        |row| row.get::<_, i64>(0),
+    )?;
+    let id = match waiting {
         Some(id) => {
-            let sql = "UPDATE sockets SET waiting_since = NULL, expires_at = NULL WHERE id = ?1";
-            tx.db.run(sql, [id])?;
-            for other in waiting.company() {
-                lower(tx.db, id, *other)?;
-            }
+            let sql = "UPDATE sockets SET waiting_since = NULL, expires_at = NULL, \
+                         agent = coalesce(?2, agent) WHERE id = ?1";
+            tx.db.run(sql, (id, agent))?;
             id
         }
         None => {
             users::ensure(tx, &key.user, now)?;
             tx.db.run(
-                "INSERT INTO sockets (user, dialect, scope, device) VALUES (?1, ?2, ?3, ?4)",
-                (key.user.as_str(), key.dialect, key.scope.map(|scope| int(scope.0)), &key.device),
+                "INSERT INTO sockets (user, dialect, scope, device, agent) VALUES (?1, ?2, ?3, ?4, ?5)",
+                (key.user.as_str(), key.dialect, scope, &key.device, agent),
             )?;
             let id = tx.db.connection().last_insert_rowid();
             place(tx.db, id, heads)?;
@@ -121,62 +128,8 @@ fn claim(
         )?;
     }
     let positions =
-        if waiting.taken().is_some() || lowered > 0 { Some(positions(tx.db, id)?) } else { None };
+        if waiting.is_some() || lowered > 0 { Some(positions(tx.db, id)?) } else { None };
     Ok(ClaimedSocket { id: SocketId(u64::try_from(id).unwrap_or_default()), positions })
-}
-
-/// The rows of a key that wait, in the order in which they began to.
-struct Waiting {
-    ids: Vec<i64>,
-    /// They began to wait so close to each other that their clients may come back in any order.
-    together: bool,
-}
-
-fn waiting(db: &Db, key: &SocketKey, now: Millis) -> rusqlite::Result<Waiting> {
-    let scope = key.scope.map(|scope| int(scope.0));
-    let rows = db.all(
-        "SELECT id, waiting_since FROM sockets \
-         WHERE user = ?1 AND dialect = ?2 AND scope IS ?3 AND device IS ?4 \
-           AND waiting_since IS NOT NULL AND (expires_at = 0 OR expires_at > ?5) \
-         ORDER BY waiting_since, id",
-        (key.user.as_str(), key.dialect, scope, &key.device, now),
-        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Millis>(1)?)),
-    )?;
-    let since = |row: Option<&(i64, Millis)>| row.map_or(0, |(_, since)| *since);
-    let together = since(rows.last()) - since(rows.first()) <= SOCKETS_WAIT_TOGETHER;
-    Ok(Waiting { ids: rows.into_iter().map(|(id, _)| id).collect(), together })
-}
-
-impl Waiting {
-    /// The one that has waited longest; of several that wait together the one that came last, for it stands furthest
-    /// and is missed least by those who are still to come.
-    fn taken(&self) -> Option<i64> {
-        if self.together { self.ids.last().copied() } else { self.ids.first().copied() }
-    }
-
-    /// Those as far back as which the taken one begins, because its client may be theirs.
-    fn company(&self) -> &[i64] {
-        match self.ids.split_last() {
-            Some((_, others)) if self.together => others,
-            _ => &[],
-        }
-    }
-}
-
-/// Lets one row stand nowhere further than another. What the other does not name is new to it, and so to this one.
-fn lower(db: &Db, id: i64, other: i64) -> rusqlite::Result<()> {
-    db.run(
-        "DELETE FROM socket_positions AS p WHERE p.socket = ?1 AND NOT EXISTS \
-           (SELECT 1 FROM socket_positions o WHERE o.socket = ?2 AND o.conversation = p.conversation)",
-        (id, other),
-    )?;
-    db.run(
-        "UPDATE socket_positions AS p SET epoch = o.epoch, seq = o.seq FROM socket_positions o \
-         WHERE p.socket = ?1 AND o.socket = ?2 AND o.conversation = p.conversation \
-           AND (o.epoch <> p.epoch OR o.seq < p.seq)",
-        (id, other),
-    )?;
-    Ok(())
 }
 
 /// Where a new socket stands.

@@ -19,10 +19,6 @@ pub const CUT_SOCKET_WAITS: Millis = 7 * 24 * 3_600_000;
 /// How long a socket waits that its client has closed itself: a minute, in milliseconds.
 pub const CLOSED_SOCKET_WAITS: Millis = 60_000;
 
-/// Sockets that began to wait so close to each other may be claimed by each other's clients: 5 minutes, in
-/// milliseconds. (Several tabs of a browser that lost its network.)
-pub const SOCKETS_WAIT_TOGETHER: Millis = 5 * 60_000;
-
 /// So many sockets of one key wait at most; past it the oldest is forgotten.
 pub const MOST_WAITING_SOCKETS: usize = 20;
 
@@ -40,6 +36,9 @@ pub struct SocketKey {
     pub scope: Option<ConversationId>,
     /// The device that the client names, if it names one. The caller has bounded its length.
     pub device: Option<Arc<str>>,
+    /// A mark by which kinds of clients are told apart (what their browser or program says of itself), where they
+    /// name no device: a phone that comes back does not take the place of a laptop that sleeps.
+    pub agent: Option<u32>,
 }
 
 /// A socket in the store. Given by the store, never reused, below 2^53.
@@ -62,9 +61,7 @@ pub trait SocketStore: Send + Sync + 'static {
     /// Gives a socket that begins its row: of those of its key that wait at `now`, the one that has waited longest,
     /// which becomes live with its positions as they are; else a new one that stands at `heads`.
     ///
-    /// Several that began to wait within [`SOCKETS_WAIT_TOGETHER`] of each other may come back in any order. Of those
-    /// the one that began last is taken, but its positions are lowered to those of all of them, so that whoever
-    /// it is, and whoever comes next, misses nothing.
+    /// A row that waits for another kind of client ([`SocketKey::agent`], where both are known) is left to that one.
     ///
     /// `in_flight` names places up to which live sockets of the same key have certainly received. The new socket may
     /// be the return of one of them whose end nobody has noticed yet, so it begins no later than there: positions

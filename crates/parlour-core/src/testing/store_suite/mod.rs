@@ -110,7 +110,7 @@ macro_rules! store_cases {
             sockets::g5_a_socket_goes_on_where_the_last_one_was_proved_to_be,
             sockets::g12_what_a_socket_has_received_is_delivered,
             sockets::g5_sockets_are_taken_in_the_order_of_their_waiting,
-            sockets::g5_sockets_that_wait_together_come_back_in_any_order,
+            sockets::g5_each_kind_of_client_finds_its_own_place,
             sockets::sockets_of_another_key_are_not_taken,
             sockets::sockets_wait_for_their_time,
             sockets::waiting_sockets_are_bounded,

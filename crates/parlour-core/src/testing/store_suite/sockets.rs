@@ -7,7 +7,7 @@ use crate::{
     ids::Epoch,
     port::store::{
         CLOSED_SOCKET_WAITS, CUT_SOCKET_WAITS, ClaimedSocket, Context, MOST_SWEPT_SOCKETS,
-        MOST_WAITING_SOCKETS, SOCKETS_WAIT_TOGETHER, SocketId, SocketKey,
+        MOST_WAITING_SOCKETS, SocketId, SocketKey,
     },
     testing::{alice, bob, mallory},
 };
@@ -15,7 +15,7 @@ use crate::{
 type Positions = Vec<(ConversationId, Position)>;
 
 fn key(user: UserId) -> SocketKey {
-    SocketKey { user, dialect: "inbox", scope: None, device: None }
+    SocketKey { user, dialect: "inbox", scope: None, device: None, agent: None }
 }
 
 /// Bob's socket, claimed where the logs end.
@@ -118,7 +118,7 @@ pub async fn g5_sockets_are_taken_in_the_order_of_their_waiting(bench: &Bench) {
     assert_ne!(both[0], both[1]);
     bench.send(&alice(), id, "x").await;
     release(bench, both[1], false).await;
-    bench.clock.jump(SOCKETS_WAIT_TOGETHER + 1);
+    bench.clock.jump(10);
     release(bench, both[0], false).await;
     bench.clock.jump(10);
     release(bench, both[1], false).await;
@@ -136,28 +136,31 @@ pub async fn g5_sockets_are_taken_in_the_order_of_their_waiting(bench: &Bench) {
     assert!(!taken[2].1 && !both.contains(&taken[2].0), "a third one is a first socket");
 }
 
-/// Two tabs of one browser come back in any order: neither misses anything.
-pub async fn g5_sockets_that_wait_together_come_back_in_any_order(bench: &Bench) {
-    let (first, second) = (bench.direct().await, bench.group(&alice(), &["2"]).await);
-    for conversation in [first, first, first, second, second] {
-        bench.send(&alice(), conversation, "x").await;
+/// A phone that comes back does not take the place of a laptop that sleeps.
+pub async fn g5_each_kind_of_client_finds_its_own_place(bench: &Bench) {
+    let id = bench.direct().await;
+    let claim = |agent| {
+        let key = SocketKey { agent, ..key(bob().user) };
+        bench.store.claim_socket(key, Vec::new(), Vec::new(), bench.now())
+    };
+    let (laptop, phone) = (claim(Some(1)).await.unwrap().id, claim(Some(2)).await.unwrap().id);
+    for text in ["1", "2", "3"] {
+        bench.send(&alice(), id, text).await;
     }
-    let nothing = || bench.store.claim_socket(key(bob().user), Vec::new(), Vec::new(), bench.now());
-    let (one, other) = (nothing().await.unwrap().id, nothing().await.unwrap().id);
-    acknowledge(bench, &bob(), one, &[(first, 1)]).await;
-    acknowledge(bench, &bob(), other, &[(first, 3), (second, 1)]).await;
-    release(bench, one, false).await;
-    bench.clock.jump(SOCKETS_WAIT_TOGETHER);
-    release(bench, other, false).await;
-    let claimed = nothing().await.unwrap();
-    assert_eq!(
-        (claimed.id, seqs(&claimed)),
-        (other, Some(vec![(first, 1)])),
-        "it may be the other"
-    );
-    let claimed = nothing().await.unwrap();
-    assert_eq!((claimed.id, seqs(&claimed)), (one, Some(vec![(first, 1)])));
-    assert_eq!(nothing().await.unwrap().positions, None);
+    acknowledge(bench, &bob(), laptop, &[(id, 1)]).await;
+    acknowledge(bench, &bob(), phone, &[(id, 2)]).await;
+    for socket in [laptop, phone] {
+        release(bench, socket, false).await;
+        bench.clock.jump(10);
+    }
+    let back = claim(Some(2)).await.unwrap();
+    assert_eq!((back.id, seqs(&back)), (phone, Some(vec![(id, 2)])));
+    assert_eq!(claim(Some(3)).await.unwrap().positions, None, "a third kind has no place");
+    let back = claim(None).await.unwrap();
+    assert_eq!(back.id, laptop, "one that says nothing of itself may be anybody");
+    release(bench, laptop, false).await;
+    let back = claim(Some(1)).await.unwrap();
+    assert_eq!((back.id, seqs(&back)), (laptop, Some(vec![(id, 1)])));
 }
 
 /// User, dialect, conversation and device must all be the same.
@@ -235,7 +238,7 @@ pub async fn waiting_sockets_are_bounded(bench: &Bench) {
         let forgotten = code(forgotten(bench, *socket).await) == Some(Code::NotFound);
         assert_eq!(forgotten, gone.contains(socket), "{socket:?} of {sockets:?}");
     }
-    assert_eq!(claim(bench, Vec::new()).await.id, sockets[MOST_WAITING_SOCKETS + 2]);
+    assert_eq!(claim(bench, Vec::new()).await.id, sockets[2]);
 
     let scoped = |n: usize| SocketKey { device: Some(n.to_string().into()), ..key(alice().user) };
     let many = MOST_SWEPT_SOCKETS + 7;

@@ -108,6 +108,7 @@ impl Hub {
                 && other.kept_as() == conn.kept_as()
                 && other.scope == conn.scope
                 && other.device == conn.device
+                && (other.agent == conn.agent || other.agent.is_none() || conn.agent.is_none())
         };
         slot.conns.iter().filter(same).cloned().collect()
     }

@@ -97,7 +97,7 @@ impl Channels {
         &self,
         app: &Arc<App>,
         link: &Arc<Link>,
-        device: Option<Device>,
+        device: Device,
     ) -> Result<Arc<Socket>, CloseCode> {
         let mut table = self.table(app).ok_or(CloseCode::NO_APP)?;
         if app.max_connections.is_some_and(|most| table.sockets.len() >= most) {

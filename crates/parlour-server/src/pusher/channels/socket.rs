@@ -20,14 +20,20 @@ use crate::gateway::link::Link;
 const OPENING: usize = 4;
 
 /// The client's own name for its device.
-pub(crate) type Device = Arc<str>;
+#[derive(Clone, Default)]
+pub(crate) struct Device {
+    /// As the client names it.
+    pub(crate) name: Option<Arc<str>>,
+    /// A mark of its kind.
+    pub(crate) agent: Option<u32>,
+}
 
 /// A socket of an application's client.
 pub(crate) struct Socket {
     pub(crate) id: SocketId,
     pub(crate) app: Arc<App>,
     pub(crate) link: Arc<Link>,
-    pub(crate) device: Option<Device>,
+    pub(crate) device: Device,
     /// Channels of the chat that it opens at the same time.
     pub(crate) opening: Semaphore,
     /// When it was opened, in process time.
@@ -41,7 +47,7 @@ impl Socket {
         id: SocketId,
         app: Arc<App>,
         link: Arc<Link>,
-        device: Option<Device>,
+        device: Device,
         opened: Duration,
     ) -> Arc<Self> {
         let opening = Semaphore::new(OPENING);
