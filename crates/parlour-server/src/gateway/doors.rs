@@ -61,7 +61,7 @@ impl Door {
         query: &str,
         scope: Option<Option<ConversationId>>,
     ) -> Result<Self, Problem> {
-        let wanted = query.split('&').find_map(|pair| pair.strip_prefix("dialect="));
+        let wanted = parameter(query, "dialect");
         let (name, alternative) = match wanted {
             Some(wanted) if spoken.contains(&wanted) => (wanted, None),
             Some(_) => {
@@ -83,6 +83,11 @@ impl Door {
     pub(super) fn refuses_inside(&self) -> bool {
         matches!(self.dialect.name(), "direct" | "plain")
     }
+}
+
+/// What a query says for a name, as it stands there; the first where it says it twice.
+pub(super) fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
 fn find(name: &str) -> Result<&'static dyn Dialect, Error> {

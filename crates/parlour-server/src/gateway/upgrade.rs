@@ -26,7 +26,7 @@ use super::{
     admission::Place,
     close::Close,
     connection,
-    doors::{Door, close_code},
+    doors::{Door, close_code, parameter},
     entry::{self, Entered, Running, Wish},
     listener::ClientAddress,
     preauth::{self, SignedIn},
@@ -294,7 +294,7 @@ fn subprotocol(
 /// The client's name for its device, from `?device=`.
 pub(crate) fn device(parts: &Parts) -> Result<Option<Arc<str>>, Problem> {
     let query = parts.uri.query().unwrap_or_default();
-    let device = query.split('&').find_map(|pair| pair.strip_prefix("device="));
+    let device = parameter(query, "device");
     match device {
         None | Some("") => Ok(None),
         Some(name) if name.len() <= 64 => Ok(Some(name.into())),

@@ -226,7 +226,8 @@ impl Hub {
         conversations.copied().filter(|conversation| with_other(&conversation)).min()
     }
 
-    fn seconds(&self) -> u32 {
+    /// Whole seconds of process time, never zero: the unit of the deadlines of connections.
+    pub(crate) fn seconds(&self) -> u32 {
         u32::try_from(self.clock.monotonic().as_secs()).unwrap_or(u32::MAX).saturating_add(1)
     }
 
