@@ -4,10 +4,10 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use parlour_core::{
-    Result,
+    NodeId, Result,
     port::{
         BoxFuture,
-        bus::{Bus, BusListener, BusMessage},
+        bus::{Bus, BusListener, BusMessage, Topic},
     },
 };
 
@@ -37,7 +37,7 @@ impl MemoryBus {
 }
 
 impl Bus for MemoryBus {
-    fn publish(&self, messages: Vec<BusMessage>) -> BoxFuture<'_, Result<()>> {
+    fn publish(&self, messages: Vec<BusMessage>) -> Result<()> {
         let others: Vec<_> = {
             let members = self.exchange.members.lock();
             members
@@ -48,42 +48,53 @@ impl Bus for MemoryBus {
         };
         for listener in others.iter().filter_map(Weak::upgrade) {
             for message in &messages {
-                listener.received(message.clone());
+                listener.received(NodeId(self.own), message.hint.clone());
             }
         }
-        Box::pin(std::future::ready(Ok(())))
+        Ok(())
     }
+
+    /// Everybody hears everything.
+    fn listen(&self, _: Vec<Topic>) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn ignore(&self, _: &[Topic]) {}
 
     fn is_healthy(&self) -> bool {
         true
+    }
+
+    fn is_shared(&self) -> bool {
+        self.own != 0
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use parlour_core::{ConversationId, Seq};
+    use parlour_core::{ConversationId, Seq, port::bus::Hint};
 
     use super::*;
 
     #[derive(Default)]
-    struct Ear(Mutex<Vec<BusMessage>>);
+    struct Ear(Mutex<Vec<(NodeId, Hint)>>);
 
     impl BusListener for Ear {
-        fn received(&self, message: BusMessage) {
-            self.0.lock().push(message);
+        fn received(&self, from: NodeId, hint: Hint) {
+            self.0.lock().push((from, hint));
         }
 
         fn lagged(&self) {}
     }
 
-    fn head(seq: u64) -> BusMessage {
-        BusMessage::Head { conversation: ConversationId(1), seq: Seq(seq) }
+    fn head(seq: u64) -> Hint {
+        Hint::Head { conversation: ConversationId(1), seq: Seq(seq) }
     }
 
-    fn publish(bus: &MemoryBus, messages: Vec<BusMessage>) {
-        let mut future = bus.publish(messages);
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        assert!(future.as_mut().poll(&mut context).is_ready());
+    fn publish(bus: &MemoryBus, seqs: &[u64]) {
+        let topic = Topic::Conversation(ConversationId(1));
+        let message = |seq: &u64| BusMessage { topic: topic.clone(), hint: head(*seq) };
+        bus.publish(seqs.iter().map(message).collect()).unwrap();
     }
 
     #[test]
@@ -93,8 +104,9 @@ mod tests {
         let (listener_a, listener_b): (Arc<dyn BusListener>, Arc<dyn BusListener>) =
             (ear_a.clone(), ear_b.clone());
         let (a, _b) = (bus.join(&listener_a), bus.join(&listener_b));
-        publish(&a, vec![head(1), head(2)]);
-        assert_eq!(*ear_b.0.lock(), [head(1), head(2)]);
+        publish(&a, &[1, 2]);
+        let one = NodeId(1);
+        assert_eq!(*ear_b.0.lock(), [(one, head(1)), (one, head(2))]);
         assert!(ear_a.0.lock().is_empty());
     }
 
@@ -104,7 +116,7 @@ mod tests {
         let ear: Arc<dyn BusListener> = Arc::new(Ear::default());
         let a = bus.join(&ear);
         drop(ear);
-        publish(&a, vec![head(1)]);
+        publish(&a, &[1]);
         assert!(a.is_healthy());
     }
 }

@@ -38,6 +38,11 @@ number_id!(
     Epoch
 );
 
+number_id!(
+    /// A process: random, another one at each start. It names who spoke on the bus and whose lease something is.
+    NodeId
+);
+
 impl Seq {
     /// Before the first Change.
     pub const ZERO: Self = Self(0);

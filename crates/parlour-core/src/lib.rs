@@ -18,4 +18,4 @@ pub mod service;
 pub mod testing;
 
 pub use error::{Code, Error, Result};
-pub use ids::{ClientId, ConversationId, Epoch, MessageId, Position, Seq, UserId};
+pub use ids::{ClientId, ConversationId, Epoch, MessageId, NodeId, Position, Seq, UserId};

@@ -69,7 +69,7 @@ impl App {
 
         let (inbox, dispatcher) = Dispatcher::new();
         let store =
-            parlour_store::open(&config.database.url, store_options(config), inbox.clone())?;
+            parlour_store::open(&config.database.url, store_options(config), inbox.clone()).await?;
         let trust = config.auth.trust_host_users;
         let chat = Arc::new(Chat::new(store.clone(), clock.clone(), limits.clone(), trust));
         let shown = Arc::new(parlour_wire::Settings {
@@ -228,6 +228,10 @@ pub(crate) fn store_options(config: &Config) -> OpenOptions {
     OpenOptions {
         max_batch: config.database.max_batch,
         readers: config.database.readers,
+        pool: config.database.pool,
+        prepare: config.database.prepare,
+        session_url: config.database.session_url.clone(),
+        shared: config.bus.redis_url.is_some(),
         on_fatal: Arc::new(|reason| {
             tracing::error!(reason, "the store has failed: this process ends");
             std::process::exit(70);

@@ -52,7 +52,7 @@ async fn measure(folder: &Path, senders: usize, max_batch: usize, time: Duration
     let file = folder.join(format!("append-rate-{}.db", std::process::id()));
     let options = OpenOptions { max_batch, ..OpenOptions::default() };
     let url = format!("sqlite://{}", file.display());
-    let store = parlour_store::open(&url, options, Arc::new(Nobody)).unwrap();
+    let store = parlour_store::open(&url, options, Arc::new(Nobody)).await.unwrap();
     let people: Vec<UserId> =
         (0..senders.max(2)).map(|n| UserId::new(&n.to_string()).unwrap()).collect();
     let mut conversations = Vec::new();

@@ -8,7 +8,10 @@ mod sqlite;
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
-use parlour_core::port::store::{CommitSink, Store};
+use parlour_core::{
+    NodeId,
+    port::store::{CommitSink, Store},
+};
 
 #[doc(hidden)]
 pub use mutant::mutant;
@@ -20,9 +23,20 @@ pub struct OpenOptions {
     pub max_batch: usize,
     /// Most writing steps that may wait; past it they are refused with [`parlour_core::Code::Unavailable`].
     pub max_queued: usize,
-    /// Threads that read.
+    /// SQLite: threads that read.
     pub readers: usize,
-    /// Most pages (of 4 KiB) that the database may grow to; past it, writing is as on a full disk.
+    /// PostgreSQL: most connections, besides the one that keeps the lease.
+    pub pool: usize,
+    /// PostgreSQL: whether statements are prepared once for each connection. Not behind a pooler that hands
+    /// connections round and does not know of it.
+    pub prepare: bool,
+    /// PostgreSQL: the address for the connection that keeps the lease, where `url` leads to a pooler.
+    pub session_url: Option<String>,
+    /// The process, for its lease.
+    pub node: NodeId,
+    /// Whether other processes may use the database at the same time: they can be woken over a bus. SQLite never shares.
+    pub shared: bool,
+    /// SQLite: most pages (of 4 KiB) that the database may grow to; past it, writing is as on a full disk.
     pub max_pages: Option<u32>,
     /// Called once, with the reason, when a flush failed and it cannot be told any more what is on the disk.
     /// The callers concerned got [`parlour_core::Code::Unknown`], nothing more is written; the process must end.
@@ -35,6 +49,11 @@ impl Default for OpenOptions {
             max_batch: 256,
             max_queued: 8_192,
             readers: 3,
+            pool: 8,
+            prepare: true,
+            session_url: None,
+            node: NodeId(1),
+            shared: false,
             max_pages: None,
             on_fatal: Arc::new(|reason| tracing::error!(reason, "the store has failed")),
         }
@@ -47,6 +66,10 @@ impl fmt::Debug for OpenOptions {
             .field("max_batch", &self.max_batch)
             .field("max_queued", &self.max_queued)
             .field("readers", &self.readers)
+            .field("pool", &self.pool)
+            .field("prepare", &self.prepare)
+            .field("node", &self.node)
+            .field("shared", &self.shared)
             .field("max_pages", &self.max_pages)
             .finish_non_exhaustive()
     }
@@ -124,7 +147,7 @@ pub enum OpenError {
 ///
 /// # Errors
 /// [`OpenError`], whose text is for the operator.
-pub fn open(
+pub async fn open(
     url: &str,
     options: OpenOptions,
     sink: Arc<dyn CommitSink>,
@@ -139,7 +162,7 @@ pub fn open(
 ///
 /// # Errors
 /// [`OpenError`].
-pub fn open_copy(
+pub async fn open_copy(
     url: &str,
     options: OpenOptions,
     sink: Arc<dyn CommitSink>,
@@ -160,7 +183,7 @@ pub fn open_copy(
 ///
 /// # Errors
 /// [`OpenError`].
-pub fn migrate(url: &str) -> Result<Vec<String>, OpenError> {
+pub async fn migrate(url: &str) -> Result<Vec<String>, OpenError> {
     match Address::parse(url)? {
         Address::Sqlite(place) => sqlite::migrate(place),
     }
@@ -170,7 +193,7 @@ pub fn migrate(url: &str) -> Result<Vec<String>, OpenError> {
 ///
 /// # Errors
 /// [`OpenError`].
-pub fn pending_migrations(url: &str) -> Result<Vec<String>, OpenError> {
+pub async fn pending_migrations(url: &str) -> Result<Vec<String>, OpenError> {
     match Address::parse(url)? {
         Address::Sqlite(place) => sqlite::pending_migrations(place),
     }

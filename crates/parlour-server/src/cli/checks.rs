@@ -4,7 +4,7 @@ use std::{path::Path, process::ExitCode};
 
 use parlour_store::OpenError;
 
-use super::{say, with_store};
+use super::{block_on, say, with_store};
 use crate::{
     auth::secret,
     config::{self, Config, Sources},
@@ -14,9 +14,9 @@ use crate::{
 pub(super) fn migrate(config: &Config, check: bool) -> anyhow::Result<ExitCode> {
     let url = &config.database.url;
     let (names, verb) = if check {
-        (parlour_store::pending_migrations(url)?, "to be applied")
+        (block_on(parlour_store::pending_migrations(url))??, "to be applied")
     } else {
-        (parlour_store::migrate(url)?, "applied")
+        (block_on(parlour_store::migrate(url))??, "applied")
     };
     for name in &names {
         say(&format!("{name} {verb}"));

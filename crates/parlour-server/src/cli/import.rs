@@ -63,13 +63,14 @@ impl Import {
         };
         let url = &config.database.url;
         let options = app::store_options(config);
-        let store = if self.dry_run {
-            parlour_store::open_copy(url, options, Arc::new(Nobody))?
-        } else {
-            parlour_store::open(url, options, Arc::new(Nobody))?
+        let opening = async {
+            match self.dry_run {
+                true => parlour_store::open_copy(url, options, Arc::new(Nobody)).await,
+                false => parlour_store::open(url, options, Arc::new(Nobody)).await,
+            }
         };
         let limits = config.limits.to_domain();
-        let outcome = with_this_store(&store, async |store| {
+        let outcome = with_this_store(opening, async |store| {
             let mut shown = Progress::new();
             transfer::import(&*store, &limits, &settings, input, |totals| shown.show(totals)).await
         })?;

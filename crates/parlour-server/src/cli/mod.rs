@@ -9,6 +9,7 @@ mod serve;
 use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Parser, Subcommand};
+use parlour_store::OpenError;
 use parlour_core::{
     event::Envelope,
     port::store::{CommitSink, Store},
@@ -144,22 +145,26 @@ fn with_store<T>(
     config: &Config,
     work: impl AsyncFnOnce(Arc<dyn Store>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let store =
-        parlour_store::open(&config.database.url, app::store_options(config), Arc::new(Nobody))?;
-    with_this_store(&store, work)
+    let options = app::store_options(config);
+    with_this_store(parlour_store::open(&config.database.url, options, Arc::new(Nobody)), work)
 }
 
-/// The same, with a store that is open.
+/// The same, with a store that is being opened.
 fn with_this_store<T>(
-    store: &Arc<dyn Store>,
+    opening: impl Future<Output = Result<Arc<dyn Store>, OpenError>>,
     work: impl AsyncFnOnce(Arc<dyn Store>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    block_on(async {
+        let store = opening.await?;
         let result = work(store.clone()).await;
         store.close().await;
         result
-    })
+    })?
+}
+
+/// Runs one thing to its end, on this thread.
+fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
 }
 
 /// Nobody listens to what a command changes.

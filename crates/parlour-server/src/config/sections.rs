@@ -67,13 +67,24 @@ pub struct ServerSection {
 /// Where everything is kept.
 #[derive(Section, Debug, Clone)]
 pub struct DatabaseSection {
-    /// `sqlite://PATH`, or `sqlite::memory:` for one that is gone at the end.
+    /// `sqlite://PATH`, or `sqlite::memory:` for one that is gone at the end; `postgres://USER:PASSWORD@HOST/NAME`
+    /// for PostgreSQL, which several processes can share.
     #[config(default = "sqlite://parlour.db", env = "DATABASE_URL")]
     pub url: String,
     /// Most writing steps that share one transaction and one flush.
     #[config(default = 256, validate(*max_batch > 0, "it must be at least 1"))]
     pub max_batch: usize,
-    /// Threads that read.
+    /// PostgreSQL: an address that leads to the server itself, where `database.url` leads to a pooler such as
+    /// PgBouncer in transaction mode. The process keeps one connection there, by which others see that it lives.
+    pub session_url: Option<String>,
+    /// PostgreSQL: most connections of this process, besides the one of `database.session_url`.
+    #[config(default = 8, validate(*pool >= 2, "it must be at least 2"))]
+    pub pool: usize,
+    /// PostgreSQL: prepare statements once for each connection. Turn it off behind PgBouncer before 1.21, or where its
+    /// `max_prepared_statements` is 0.
+    #[config(default = true)]
+    pub prepare: bool,
+    /// SQLite: threads that read.
     #[config(default = 3, validate(*readers > 0, "it must be at least 1"))]
     pub readers: usize,
     /// When a message counts as stored: `full`, once it is flushed to the disk.
@@ -195,9 +206,15 @@ pub enum ConversationDialect {
 /// How processes wake each other.
 #[derive(Section, Debug, Clone)]
 pub struct BusSection {
-    /// Redis for several processes. Not supported yet: leave it out.
+    /// Redis or Valkey, by which several processes on one PostgreSQL wake each other: `redis://HOST:PORT`, with TLS
+    /// `rediss://…`; `redis+sentinel://HOST:PORT,HOST:PORT/MASTER` for what Sentinel watches over;
+    /// `redis+cluster://HOST:PORT,HOST:PORT` for a cluster (`rediss+sentinel`, `rediss+cluster` with TLS). Name and
+    /// password as in `redis://USER:PASSWORD@HOST`. Without it there is one process.
     #[config(env = "REDIS_URL")]
     pub redis_url: Option<String>,
+    /// What the names of its channels begin with; processes of one database have the same, others another.
+    #[config(default = "parlour")]
+    pub prefix: String,
 }
 
 /// What is logged, and how.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use parlour_core::{
     event::{Envelope, Event},
     port::{
-        bus::{Bus, BusMessage},
+        bus::{Bus, BusMessage, Hint, Topic},
         store::{CommitSink, Store},
     },
 };
@@ -93,7 +93,7 @@ impl Dispatcher {
                 deliver(&hub, &*store, &envelopes).await;
                 metrics.delivered_seconds.observe(at.elapsed().as_secs_f64());
                 count(&metrics, &envelopes);
-                announce(&*bus, &envelopes).await;
+                announce(&*bus, &envelopes);
             }
         });
     }
@@ -127,13 +127,14 @@ fn count(metrics: &Metrics, envelopes: &[Envelope]) {
 }
 
 /// Tells other processes how far the logs have grown. They read the rest themselves.
-async fn announce(bus: &dyn Bus, envelopes: &[Envelope]) {
+fn announce(bus: &dyn Bus, envelopes: &[Envelope]) {
     let head = |envelope: &Envelope| {
         let (conversation, seq) = envelope.conversation.zip(envelope.seq)?;
-        Some(BusMessage::Head { conversation, seq })
+        let topic = Topic::Conversation(conversation);
+        Some(BusMessage { topic, hint: Hint::Head { conversation, seq } })
     };
     let heads: Vec<_> = envelopes.iter().filter_map(head).collect();
-    if let Err(error) = bus.publish(heads).await {
+    if let Err(error) = bus.publish(heads) {
         tracing::warn!(%error, "other processes could not be told; they will find out by themselves");
     }
 }

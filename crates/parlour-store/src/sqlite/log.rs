@@ -63,6 +63,21 @@ impl LogStore for SqliteStore {
         })
     }
 
+    fn catch_up(
+        &self,
+        after: Vec<(ConversationId, Seq)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(ConversationId, Replay)>>> {
+        self.read(move |db| {
+            let mut found = Vec::with_capacity(after.len());
+            for (conversation, after) in after {
+                let range = Range { conversation, after, up_to: Seq(u64::MAX), most: limit };
+                found.push((conversation, replay(db, None, &range)?));
+            }
+            Ok(found)
+        })
+    }
+
     fn receipts(
         &self,
         conversation: ConversationId,

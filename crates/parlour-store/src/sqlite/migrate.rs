@@ -28,6 +28,10 @@ pub(super) const ALL: &[Migration] = &[
         sql: include_str!("../../migrations/sqlite/0002_sockets.sql"),
     },
     Migration { name: "0003_import", sql: include_str!("../../migrations/sqlite/0003_import.sql") },
+    Migration {
+        name: "0004_cluster",
+        sql: include_str!("../../migrations/sqlite/0004_cluster.sql"),
+    },
 ];
 
 /// Verifies what was applied and returns what is missing.

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod batch;
+mod cluster;
 mod conversations;
 mod db;
 mod directs;
@@ -33,6 +34,7 @@ use std::{
 
 use parlour_core::{
     Error, Result,
+    model::Millis,
     port::{
         BoxFuture,
         store::{CommitSink, Store, StoreStats},
@@ -61,6 +63,7 @@ pub(crate) struct SqliteStore {
     queue: Arc<Jobs>,
     readers: Readers,
     counters: Arc<Counters>,
+    opened_at: Millis,
     ended: watch::Receiver<()>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
@@ -109,7 +112,8 @@ impl SqliteStore {
                 return Err(no_thread(source));
             }
         };
-        Ok(Self { queue, readers, counters, ended, writer })
+        let opened_at = cluster::wall_clock();
+        Ok(Self { queue, readers, counters, opened_at, ended, writer })
     }
 
     /// Queues a writing step of about that many bytes. It is queued at once, in the order of the calls, and

@@ -23,14 +23,14 @@ fn copy_of(folder: &Folder) -> Folder {
 #[tokio::test]
 async fn g1_what_was_answered_survives_a_kill() {
     let folder = Folder::new();
-    let store = folder.open();
+    let store = folder.open().await;
     let id = direct(&store).await;
     for round in 1..=5 {
         for n in 0..20 {
             let text = format!("{round}-{n}");
             store.append_message(context(&alice()), say(id, &text)).await.unwrap();
         }
-        let copy = copy_of(&folder).open();
+        let copy = copy_of(&folder).open().await;
         assert_eq!(copy.heads(vec![id]).await.unwrap()[0].last_seq, Seq(round * 20));
         let page = copy.messages(bob(), id, Page::After(Seq(0)), 1_000).await.unwrap();
         assert_eq!(page.messages.len() as u64, round * 20);
@@ -41,7 +41,7 @@ async fn g1_what_was_answered_survives_a_kill() {
 #[tokio::test]
 async fn g1_a_torn_wal_opens_to_a_prefix() {
     let folder = Folder::new();
-    let store = folder.open();
+    let store = folder.open().await;
     let id = direct(&store).await;
     for n in 0..30 {
         store.append_message(context(&alice()), say(id, &n.to_string())).await.unwrap();
@@ -52,7 +52,7 @@ async fn g1_a_torn_wal_opens_to_a_prefix() {
         let copy = copy_of(&folder);
         let end = wal.len() * part / 20;
         fs::write(copy.path().join("parlour.db-wal"), &wal[..end]).unwrap();
-        let store = copy.open();
+        let store = copy.open().await;
         let Some(head) = store.heads(vec![id]).await.unwrap().first().copied() else {
             assert_eq!(last, 0);
             continue;
@@ -71,7 +71,7 @@ async fn g16_a_full_disk_refuses_and_recovers() {
     let folder = Folder::new();
     // The page bound is a setting of a connection, so the test makes room instead of setting it: a database
     // that has grown to its bound refuses, until a deletion frees pages.
-    let store = open_with_bound(&folder, 120);
+    let store = open_with_bound(&folder, 120).await;
     let id = direct(&store).await;
     let text = "x".repeat(8_000);
     let mut sent = Vec::new();
@@ -104,9 +104,9 @@ async fn g16_a_full_disk_refuses_and_recovers() {
     assert_eq!(check, "ok");
 }
 
-fn open_with_bound(folder: &Folder, pages: u32) -> Arc<dyn Store> {
+async fn open_with_bound(folder: &Folder, pages: u32) -> Arc<dyn Store> {
     let options = OpenOptions { max_pages: Some(pages), ..OpenOptions::default() };
-    parlour_store::open(&folder.url(), options, Arc::new(Nobody)).unwrap()
+    parlour_store::open(&folder.url(), options, Arc::new(Nobody)).await.unwrap()
 }
 
 /// Not in the database and not in its WAL, soon after the answer, without closing.
@@ -114,7 +114,7 @@ fn open_with_bound(folder: &Folder, pages: u32) -> Arc<dyn Store> {
 async fn g21_deleted_text_is_in_no_byte_of_the_files() {
     const MARKER: &str = "UNFORGETTABLE";
     let folder = Folder::new();
-    let store = folder.open();
+    let store = folder.open().await;
     let id = direct(&store).await;
     let mut marked = Vec::new();
     for n in 0..300_usize {

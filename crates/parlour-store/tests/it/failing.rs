@@ -37,7 +37,7 @@ async fn fill(store: &Arc<dyn Store>, id: ConversationId) -> (u64, Code) {
 #[tokio::test]
 async fn g1_a_failed_commit_is_unknown_and_ends_the_store() {
     let folder = Folder::new();
-    let store = folder.open();
+    let store = folder.open().await;
     let id = direct(&store).await;
     store.close().await;
     drop(store);
@@ -54,7 +54,7 @@ async fn g1_a_failed_commit_is_unknown_and_ends_the_store() {
     let answered = said.lines().find_map(|line| line.strip_prefix("answered "));
     let answered: u64 = answered.unwrap().trim().parse().unwrap();
     assert!(answered > 10);
-    let store = folder.open();
+    let store = folder.open().await;
     let head = store.heads(vec![id]).await.unwrap()[0];
     assert!(head.last_seq == Seq(answered) || head.last_seq == Seq(answered + 1), "{head:?}");
 }
@@ -72,7 +72,7 @@ async fn child_whose_files_may_not_grow() {
         }),
         ..OpenOptions::default()
     };
-    let store = parlour_store::open(&url, options, Arc::new(Nobody)).unwrap();
+    let store = parlour_store::open(&url, options, Arc::new(Nobody)).await.unwrap();
     let (answered, code) = fill(&store, ConversationId(1)).await;
     assert_eq!(code, Code::Unknown);
     let after = store.append_message(context(&alice()), say(ConversationId(1), "after")).await;
@@ -92,7 +92,7 @@ async fn g16_a_really_full_disk_refuses_and_recovers() {
     let filler = disk.join("filler");
     std::fs::write(&filler, vec![1; 1 << 20]).unwrap();
     let url = format!("sqlite://{}", disk.join("parlour.db").display());
-    let store = parlour_store::open(&url, OpenOptions::default(), Arc::new(Nobody)).unwrap();
+    let store = parlour_store::open(&url, OpenOptions::default(), Arc::new(Nobody)).await.unwrap();
     let id = direct(&store).await;
     let (stored, code) = fill(&store, id).await;
     assert_eq!(code, Code::Unavailable);
@@ -108,6 +108,6 @@ async fn g16_a_really_full_disk_refuses_and_recovers() {
     assert_eq!(again.message.seq, head.last_seq.next());
     store.close().await;
     drop(store);
-    let reopened = parlour_store::open(&url, OpenOptions::default(), Arc::new(Nobody)).unwrap();
+    let reopened = parlour_store::open(&url, OpenOptions::default(), Arc::new(Nobody)).await.unwrap();
     assert_eq!(reopened.heads(vec![id]).await.unwrap()[0].last_seq, again.message.seq);
 }

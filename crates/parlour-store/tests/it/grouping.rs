@@ -18,7 +18,7 @@ use crate::support::{Folder, Gate, context, direct, say};
 async fn what_gathers_during_a_commit_shares_the_next() {
     let folder = Folder::new();
     let gate = Arc::new(Gate::default());
-    let store = parlour_store::open(&folder.url(), OpenOptions::default(), gate.clone()).unwrap();
+    let store = parlour_store::open(&folder.url(), OpenOptions::default(), gate.clone()).await.unwrap();
     let id = direct(&store).await;
     let before = store.stats();
     gate.set(true);
@@ -45,7 +45,7 @@ async fn a_batch_of_one_commits_each() {
     let folder = Folder::new();
     let options = OpenOptions { max_batch: 1, ..OpenOptions::default() };
     let store =
-        parlour_store::open(&folder.url(), options, Arc::new(crate::support::Nobody)).unwrap();
+        parlour_store::open(&folder.url(), options, Arc::new(crate::support::Nobody)).await.unwrap();
     let id = direct(&store).await;
     let sends = (0..20).map(|n| store.append_message(context(&alice()), say(id, &n.to_string())));
     let sends: Vec<_> = sends.collect();
@@ -59,7 +59,7 @@ async fn g15_a_full_queue_refuses_what_it_cannot_hold() {
     let folder = Folder::new();
     let gate = Arc::new(Gate::default());
     let options = OpenOptions { max_queued: 10, ..OpenOptions::default() };
-    let store = parlour_store::open(&folder.url(), options, gate.clone()).unwrap();
+    let store = parlour_store::open(&folder.url(), options, gate.clone()).await.unwrap();
     let id = direct(&store).await;
     let commits = store.stats().commits;
     gate.set(true);
@@ -84,7 +84,7 @@ async fn g15_a_full_queue_refuses_what_it_cannot_hold() {
 #[tokio::test]
 async fn a_step_runs_though_its_caller_has_gone() {
     let folder = Folder::new();
-    let store = folder.open();
+    let store = folder.open().await;
     let id = direct(&store).await;
     drop(store.append_message(context(&alice()), say(id, "nobody waits")));
     store.check().await.unwrap();
@@ -94,7 +94,7 @@ async fn a_step_runs_though_its_caller_has_gone() {
 #[tokio::test]
 async fn readers_are_not_held_up_by_a_long_write_transaction() {
     let folder = Folder::new();
-    let store = folder.open();
+    let store = folder.open().await;
     let id = direct(&store).await;
     store.append_message(context(&alice()), say(id, "one")).await.unwrap();
     // Another program holds the write lock for a while.
@@ -129,7 +129,7 @@ async fn a_panicking_sink_stops_nothing() {
     }
     let folder = Folder::new();
     let store =
-        parlour_store::open(&folder.url(), OpenOptions::default(), Arc::new(Panics)).unwrap();
+        parlour_store::open(&folder.url(), OpenOptions::default(), Arc::new(Panics)).await.unwrap();
     let id = direct(&store).await;
     for n in 1..4 {
         let sent = store.append_message(context(&alice()), say(id, "x")).await.unwrap();

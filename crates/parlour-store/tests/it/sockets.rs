@@ -46,14 +46,14 @@ async fn talk(store: &Arc<dyn Store>, id: ConversationId, count: usize, socket: 
 #[tokio::test]
 async fn g5_a_live_socket_waits_after_the_process_has_ended() {
     let folder = Folder::new();
-    let store = folder.open();
+    let store = folder.open().await;
     let id = direct(&store).await;
     let [live, waiting] = [claim(&store, 1).await.id, claim(&store, 1).await.id];
     store.release_socket(waiting, false, 2).await.unwrap();
     talk(&store, id, 3, live).await;
     drop(store);
 
-    let store = folder.open();
+    let store = folder.open().await;
     let now = 10 * CUT_SOCKET_WAITS;
     assert_eq!(store.sweep_sockets(now).await.unwrap(), 1, "the one that waited has expired");
     let back = claim(&store, now).await;
@@ -63,12 +63,12 @@ async fn g5_a_live_socket_waits_after_the_process_has_ended() {
     drop(store);
 
     // A second end before anything was proved; its wait begins when it is first swept.
-    let store = folder.open();
+    let store = folder.open().await;
     assert_eq!(store.sweep_sockets(now).await.unwrap(), 0);
     assert_eq!(store.sweep_sockets(now + CUT_SOCKET_WAITS - 1).await.unwrap(), 0);
     assert_eq!(seqs(&claim(&store, now + 1).await), Some(vec![(id, 1)]));
     drop(store);
-    let store = folder.open();
+    let store = folder.open().await;
     assert_eq!(store.sweep_sockets(now).await.unwrap(), 0);
     assert_eq!(store.sweep_sockets(now + CUT_SOCKET_WAITS).await.unwrap(), 1);
     assert_eq!(claim(&store, now).await.positions, None);
@@ -77,14 +77,14 @@ async fn g5_a_live_socket_waits_after_the_process_has_ended() {
 #[tokio::test]
 async fn what_a_crash_leaves_is_bounded_too() {
     let folder = Folder::new();
-    let store = folder.open();
+    let store = folder.open().await;
     direct(&store).await;
     let mut live = Vec::new();
     for _ in 0..MOST_WAITING_SOCKETS + 5 {
         live.push(claim(&store, 1).await.id);
     }
     drop(store);
-    let store = folder.open();
+    let store = folder.open().await;
     let mut back = Vec::new();
     loop {
         let claimed = claim(&store, 2).await;
@@ -113,9 +113,9 @@ async fn a_database_of_the_first_version_gets_the_table() {
     ))
     .unwrap();
     drop(old);
-    assert_eq!(pending_migrations(&folder.url()).unwrap()[0], "0002_sockets");
-    let store = folder.open();
-    assert_eq!(pending_migrations(&folder.url()).unwrap(), [""; 0]);
+    assert_eq!(pending_migrations(&folder.url()).await.unwrap()[0], "0002_sockets");
+    let store = folder.open().await;
+    assert_eq!(pending_migrations(&folder.url()).await.unwrap(), [""; 0]);
     assert!(store.user(bob().user).await.unwrap().is_some(), "what was there is there");
     let id = direct(&store).await;
     let socket = claim(&store, 1).await.id;

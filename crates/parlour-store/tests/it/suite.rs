@@ -8,15 +8,15 @@ use parlour_core::{
 };
 use parlour_store::OpenOptions;
 
-fn open(sink: Arc<dyn CommitSink>) -> Arc<dyn Store> {
-    parlour_store::open("sqlite::memory:", OpenOptions::default(), sink).unwrap()
+async fn open(sink: Arc<dyn CommitSink>) -> Arc<dyn Store> {
+    parlour_store::open("sqlite::memory:", OpenOptions::default(), sink).await.unwrap()
 }
 
 macro_rules! cases {
     ($($module:ident::$case:ident),* $(,)?) => {$(
         #[tokio::test]
         async fn $case() {
-            let bench = Bench::new(open);
+            let bench = Bench::new(open).await;
             store_suite::$module::$case(&bench).await;
             bench.finish().await;
         }

@@ -45,17 +45,17 @@ impl Folder {
         format!("sqlite://{}", self.file().display())
     }
 
-    pub(crate) fn try_open(&self) -> Result<Arc<dyn Store>, OpenError> {
-        parlour_store::open(&self.url(), OpenOptions::default(), Arc::new(Nobody))
+    pub(crate) async fn try_open(&self) -> Result<Arc<dyn Store>, OpenError> {
+        parlour_store::open(&self.url(), OpenOptions::default(), Arc::new(Nobody)).await
     }
 
-    pub(crate) fn open(&self) -> Arc<dyn Store> {
-        self.try_open().unwrap()
+    pub(crate) async fn open(&self) -> Arc<dyn Store> {
+        self.try_open().await.unwrap()
     }
 
     /// The text of the error that opening gives, with its causes.
-    pub(crate) fn refusal(&self) -> String {
-        let error = self.try_open().map(|_| ()).unwrap_err();
+    pub(crate) async fn refusal(&self) -> String {
+        let error = self.try_open().await.map(|_| ()).unwrap_err();
         let mut text = error.to_string();
         let mut cause = std::error::Error::source(&error);
         while let Some(error) = cause {

@@ -93,7 +93,7 @@ async fn fill(store: &Arc<dyn Store>) {
 #[tokio::test]
 async fn a_dump_restored_elsewhere_is_the_same() {
     let (here, there) = (Folder::new(), Folder::new());
-    let (from, to) = (here.open(), there.open());
+    let (from, to) = (here.open().await, there.open().await);
     fill(&from).await;
     let all = everything(&*from).await;
     for part in all.chunks(4) {
@@ -144,7 +144,7 @@ async fn a_dump_restored_elsewhere_is_the_same() {
 #[tokio::test]
 async fn a_dump_does_not_overwrite_what_is_there() {
     let (here, there) = (Folder::new(), Folder::new());
-    let (from, to) = (here.open(), there.open());
+    let (from, to) = (here.open().await, there.open().await);
     fill(&from).await;
     let pair = direct(&to).await;
     to.append_message(context(&alice()), say(pair, "mine")).await.unwrap();
@@ -154,7 +154,7 @@ async fn a_dump_does_not_overwrite_what_is_there() {
     assert!(report.problems.iter().any(|p| matches!(p.fault, Fault::Taken(_))), "{report:?}");
     assert_eq!(everything(&*to).await, before);
     let empty = Folder::new();
-    let empty = empty.open();
+    let empty = empty.open().await;
     let lonely = all.iter().find(|record| matches!(record, Dump::Message(_))).unwrap();
     let report = empty.restore(options(1), vec![lonely.clone()]).await.unwrap();
     assert!(matches!(report.problems[0].fault, Fault::Dangling(_)));
@@ -163,7 +163,7 @@ async fn a_dump_does_not_overwrite_what_is_there() {
 #[tokio::test]
 async fn what_is_resumed_after_an_interruption_is_another_life() {
     let (here, there) = (Folder::new(), Folder::new());
-    let (from, to) = (here.open(), there.open());
+    let (from, to) = (here.open().await, there.open().await);
     fill(&from).await;
     let all = everything(&*from).await;
     let half = all.iter().position(|record| matches!(record, Dump::Message(_))).unwrap() + 1;
@@ -178,9 +178,9 @@ async fn what_is_resumed_after_an_interruption_is_another_life() {
 #[tokio::test]
 async fn a_copy_is_tried_on_while_the_original_is_in_use() {
     let folder = Folder::new();
-    let store = folder.open();
+    let store = folder.open().await;
     fill(&store).await;
-    let copy = parlour_store::open_copy(&folder.url(), OpenOptions::default(), Arc::new(Nobody));
+    let copy = parlour_store::open_copy(&folder.url(), OpenOptions::default(), Arc::new(Nobody)).await;
     let copy = copy.unwrap();
     let all = everything(&*store).await;
     assert_eq!(everything(&*copy).await, all);
@@ -188,7 +188,7 @@ async fn a_copy_is_tried_on_while_the_original_is_in_use() {
     copy.append_message(context(&alice()), say(pair, "only there")).await.unwrap();
     assert_eq!(everything(&*store).await, all);
     let nothing = Folder::new();
-    let copy = parlour_store::open_copy(&nothing.url(), OpenOptions::default(), Arc::new(Nobody));
+    let copy = parlour_store::open_copy(&nothing.url(), OpenOptions::default(), Arc::new(Nobody)).await;
     assert_eq!(everything(&*copy.unwrap()).await, []);
     assert!(!nothing.file().exists());
 }

@@ -95,6 +95,15 @@ pub trait LogStore: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'_, Result<Replay>>;
 
+    /// What changed in several conversations after a seq each, as [`Self::replay`] without a viewer gives it up to
+    /// the end of the log, at most `limit` Changes of each: in the given order. For a process that was told that logs
+    /// have grown: one look for all of them.
+    fn catch_up(
+        &self,
+        after: Vec<(ConversationId, Seq)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(ConversationId, Replay)>>>;
+
     /// The watermarks that moved after version `since`, with the version of each, as
     /// [`crate::event::Event::Receipt`] envelopes, oldest version first. Where each stood before is not kept:
     /// `from` is zero.

@@ -17,6 +17,7 @@
 //!   seq for other Changes). His own leaving is the last that he sees.
 
 mod accounts;
+mod cluster;
 mod conversations;
 mod log;
 mod messages;
@@ -27,6 +28,7 @@ mod users;
 
 pub use self::{
     accounts::AccountStore,
+    cluster::{ClusterStore, LEASE, Node, RENEWAL},
     conversations::{ConversationStore, CreatedConversation, ListCursor},
     log::{Head, LogStore, Replay, Standing},
     messages::{Appended, HistoryFrom, HistoryPage, MessagePage, MessageStore, Page, UnreadPage},
@@ -54,6 +56,7 @@ pub trait Store:
     + AccountStore
     + SessionStore
     + SocketStore
+    + ClusterStore
     + transfer::TransferStore
 {
     /// Whether the store answers and can write.

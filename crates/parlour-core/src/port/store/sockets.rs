@@ -1,7 +1,8 @@
 //! Where sockets stand whose clients cannot say it themselves, kept from one socket to the next.
 //!
-//! A row is live while its socket is, then it waits for the next socket of the same key, then it expires. After a
-//! crash the rows that were live wait as if they had been cut when the store opened.
+//! A row is live while its socket is, then it waits for the next socket of the same key, then it expires. Rows that
+//! were live in a process that has ended wait as if they had been cut when that was noticed: when the store opened,
+//! or, where several processes share it, when the lease of the dead one ended ([`super::ClusterStore`]).
 
 use std::sync::Arc;
 
@@ -66,6 +67,9 @@ pub trait SocketStore: Send + Sync + 'static {
     /// `in_flight` names places up to which live sockets of the same key have certainly received. The new socket may
     /// be the return of one of them whose end nobody has noticed yet, so it begins no later than there: positions
     /// (of either kind of row) are lowered to them. Conversations that the row does not name are not added.
+    ///
+    /// Where several processes share the store, live rows of the same key that other processes hold are siblings too:
+    /// the new socket begins no later than where they are proved to be. One whose process is certainly dead is taken.
     fn claim_socket(
         &self,
         key: SocketKey,

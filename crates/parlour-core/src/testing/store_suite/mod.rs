@@ -7,7 +7,7 @@
 //!     ($($module:ident::$case:ident),* $(,)?) => {$(
 //!         #[tokio::test]
 //!         async fn $case() {
-//!             let bench = Bench::new(|sink| open(sink));
+//!             let bench = Bench::new(async |sink| open(sink).await).await;
 //!             store_suite::$module::$case(&bench).await;
 //!             bench.finish().await;
 //!         }

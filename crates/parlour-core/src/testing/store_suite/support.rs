@@ -80,10 +80,10 @@ pub struct Bench {
 
 impl Bench {
     /// Around the store that `open` makes for a sink.
-    pub fn new(open: impl FnOnce(Arc<dyn CommitSink>) -> Arc<dyn Store>) -> Self {
+    pub async fn new(open: impl AsyncFnOnce(Arc<dyn CommitSink>) -> Arc<dyn Store>) -> Self {
         let sink = Arc::new(Recorder::default());
         Self {
-            store: open(sink.clone()),
+            store: open(sink.clone()).await,
             sink,
             clock: FakeClock::default(),
             imported: AtomicBool::new(false),
