@@ -43,6 +43,7 @@ pub(super) fn insert(
          VALUES (?1, ?2, ?3, ?4, ?5, ?4, ?4, ?6)",
         (int(conversation.0), user.as_str(), rows::role(role), int(joined.0), int(entered.0), at),
     )?;
+    users::touch(tx.db, &[user])?;
     let last_seen = tx
         .db
         .one("SELECT last_seen FROM users WHERE id = ?1", [user.as_str()], |row| row.get(0))?
@@ -114,6 +115,7 @@ pub(super) fn remove(
         "DELETE FROM participants WHERE conversation = ?1 AND user = ?2",
         (int(id.0), user.as_str()),
     )?;
+    users::touch(tx.db, &[user])?;
     // His own leaving is the last that he sees.
     tx.db.run(
         "INSERT INTO past_memberships (conversation, user, from_seq, to_seq) VALUES (?1, ?2, ?3, ?4)",

@@ -17,6 +17,7 @@ use super::{
     batch::Tx,
     db::{Db, Step},
     rows::{self, shared},
+    users,
 };
 
 impl SessionStore for SqliteStore {
@@ -69,7 +70,7 @@ impl SessionStore for SqliteStore {
     }
 
     fn end_session(&self, id: SessionId) -> BoxFuture<'_, Result<bool>> {
-        self.write(0, move |tx| Ok(tx.db.run("DELETE FROM sessions WHERE id = ?1", [&id.0])? > 0))
+        self.write(0, move |tx| Ok(end(tx, &id)?))
     }
 
     fn create_ticket(
@@ -125,6 +126,17 @@ fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
     })
 }
 
+/// Ends a session before its time, if it stands; its user has lost one.
+fn end(tx: &Tx<'_>, id: &SessionId) -> rusqlite::Result<bool> {
+    let user = tx.db.one("DELETE FROM sessions WHERE id = ?1 RETURNING user", [&id.0], |row| {
+        rows::user_id(row, 0)
+    })?;
+    if let Some(user) = &user {
+        users::touch(tx.db, &[user])?;
+    }
+    Ok(user.is_some())
+}
+
 fn rotate(tx: &Tx<'_>, used: TokenHash, successor: TokenHash, now: Millis) -> Step<Rotation> {
     if let Some(mut current) = standing(tx.db, "s.refresh = ?1", used, now)? {
         tx.db.run(
@@ -138,7 +150,7 @@ fn rotate(tx: &Tx<'_>, used: TokenHash, successor: TokenHash, now: Millis) -> St
     }
     let of_used = "s.id = (SELECT session FROM used_refresh_tokens WHERE hash = ?1)";
     if let Some(stolen) = standing(tx.db, of_used, used, now)? {
-        tx.db.run("DELETE FROM sessions WHERE id = ?1", [&stolen.id.0])?;
+        end(tx, &stolen.id)?;
         return Ok(Rotation::Reused(stolen));
     }
     Ok(Rotation::Unknown)

@@ -52,7 +52,7 @@ impl UserStore for SqliteStore {
     fn set_user_state(&self, id: UserId, state: UserState) -> BoxFuture<'_, Result<()>> {
         self.write(0, move |tx| {
             let changed = tx.db.run(
-                "UPDATE users SET state = ?2 WHERE id = ?1",
+                "UPDATE users SET state = ?2, version = version + 1 WHERE id = ?1",
                 (id.as_str(), rows::user_state(state)),
             )?;
             if changed == 0 { Err(Error::not_found().into()) } else { Ok(()) }
@@ -62,7 +62,8 @@ impl UserStore for SqliteStore {
     fn revoke_user(&self, id: UserId, before: Millis) -> BoxFuture<'_, Result<()>> {
         self.write(0, move |tx| {
             let changed = tx.db.run(
-                "UPDATE users SET revoked_before = max(revoked_before, ?2) WHERE id = ?1",
+                "UPDATE users SET revoked_before = max(revoked_before, ?2), version = version + 1 \
+                 WHERE id = ?1",
                 (id.as_str(), before),
             )?;
             if changed == 0 {
@@ -137,6 +138,15 @@ pub(super) fn has_blocked(db: &Db, blocker: &UserId, blocked: &UserId) -> rusqli
         "SELECT 1 FROM blocks WHERE blocker = ?1 AND blocked = ?2",
         (blocker.as_str(), blocked.as_str()),
     )
+}
+
+/// Raises the versions of users, of whom something changed that other processes must look at
+/// ([`parlour_core::port::store::ClusterStore::user_versions`]).
+pub(super) fn touch(db: &Db, users: &[&UserId]) -> rusqlite::Result<()> {
+    for user in users {
+        db.run("UPDATE users SET version = version + 1 WHERE id = ?1", [user.as_str()])?;
+    }
+    Ok(())
 }
 
 /// The fields of a profile as they are stored: what is not given is NULL.
@@ -283,19 +293,22 @@ fn set_block(
     block: bool,
 ) -> Step<Vec<ConversationId>> {
     let blocker = &context.actor.user;
-    if block {
+    let changed = if block {
         check_known(tx.db, &[blocker, blocked], context.create_users)?;
         ensure(tx, blocker, context.now)?;
         ensure(tx, blocked, context.now)?;
         tx.db.run(
             "INSERT INTO blocks (blocker, blocked, at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
             (blocker.as_str(), blocked.as_str(), context.now),
-        )?;
+        )?
     } else {
         tx.db.run(
             "DELETE FROM blocks WHERE blocker = ?1 AND blocked = ?2",
             (blocker.as_str(), blocked.as_str()),
-        )?;
+        )?
+    };
+    if changed > 0 {
+        touch(tx.db, &[blocker, blocked])?;
     }
     let between = tx.db.all(
         "SELECT c.id FROM participants mine \

@@ -22,7 +22,7 @@ use super::{
 use crate::{OpenOptions, mutant};
 
 /// Bytes of one transaction, about.
-const BATCH_BYTES: usize = 1 << 20;
+pub(super) const BATCH_BYTES: usize = 1 << 20;
 /// Pages in the WAL from which on it is copied back into the database.
 const CHECKPOINT_PAGES: i32 = 2_000;
 /// Pages in the WAL from which on the writer waits for readers so that it can start over.
@@ -45,17 +45,32 @@ pub(super) struct Counters {
 
 /// Everything that the writing thread owns.
 pub(super) struct Writer {
-    pub(super) db: Db,
+    pub(super) pen: Pen,
     pub(super) queue: Arc<Jobs>,
     pub(super) options: OpenOptions,
     pub(super) sink: Arc<dyn CommitSink>,
-    pub(super) counters: Arc<Counters>,
-    /// Pages in the WAL after the last commit, as the WAL hook tells.
-    pub(super) wal_pages: Arc<AtomicI32>,
     pub(super) readers: Vec<JoinHandle<()>>,
     pub(super) held: Held,
     /// Dropped when everything is closed.
     pub(super) ended: watch::Sender<()>,
+}
+
+/// What runs steps in transactions.
+pub(super) struct Pen {
+    db: Db,
+    counters: Arc<Counters>,
+    /// Pages in the WAL after the last commit, as the WAL hook tells.
+    wal_pages: Arc<AtomicI32>,
+    /// Content was erased that the WAL still holds.
+    erased: bool,
+    /// Pages of the WAL that have been copied back.
+    copied: i32,
+}
+
+/// A transaction that has ended: what the sink gets, and the steps with their answers.
+pub(super) struct Finished {
+    envelopes: Vec<Envelope>,
+    jobs: Vec<Box<dyn Job>>,
 }
 
 /// How trying to commit some steps together ended.
@@ -69,8 +84,8 @@ enum Attempt {
     Unknown(String),
 }
 
-/// The store cannot go on.
-struct Fatal(String);
+/// The store cannot go on, and why.
+pub(super) struct Fatal(pub(super) String);
 
 impl Writer {
     /// Writes until the queue is closed and empty, then closes the database.
@@ -86,77 +101,119 @@ impl Writer {
             let _ = reader.join();
         }
         if fatal.is_none() {
-            self.leave_clean();
+            self.pen.leave_clean();
         }
-        let Self { db, held, ended, sink, .. } = self;
+        let Self { pen, held, ended, sink, .. } = self;
         // In this order: the file is free only when the connection is closed.
-        drop(db);
+        drop(pen);
         drop(held);
         drop(ended);
         drop(sink);
     }
 
     fn work(&mut self) -> Result<(), Fatal> {
-        let mut erased = false;
-        let mut copied = 0;
         loop {
-            let patience = erased.then_some(IDLE);
+            let patience = self.pen.erased.then_some(IDLE);
             match self.queue.take(self.options.max_batch.max(1), BATCH_BYTES, patience) {
-                Taken::Some(jobs) => erased |= self.write(jobs)?,
-                Taken::Nothing => {
-                    erased = !self.checkpoint("TRUNCATE")?;
-                    continue;
+                Taken::Some(jobs) => {
+                    self.pen.write(jobs, &mut |finished| finished.hand_out(&*self.sink))?;
+                    self.pen.copy_back()?;
                 }
+                Taken::Nothing => self.pen.wipe()?,
                 Taken::Ended => return Ok(()),
-            }
-            let pages = self.wal_pages.load(Ordering::Relaxed);
-            if pages < copied {
-                // It has started over.
-                copied = 0;
-            }
-            if pages - copied >= CHECKPOINT_PAGES {
-                if erased || pages >= MOST_WAL_PAGES {
-                    erased = !self.checkpoint("TRUNCATE")? && erased;
-                } else {
-                    self.checkpoint("PASSIVE")?;
-                }
-                copied = pages;
             }
         }
     }
 
-    /// Runs what was taken in one transaction; if a step fails, each in its own. Whether content was erased.
-    fn write(&self, mut jobs: Vec<Box<dyn Job>>) -> Result<bool, Fatal> {
-        match self.attempt(&mut jobs)? {
-            Attempt::StepFailed if jobs.len() > 1 => {
-                let mut erased = false;
-                for job in jobs {
-                    erased |= self.write(vec![job])?;
-                }
-                Ok(erased)
-            }
-            Attempt::Committed(effects) => {
-                let erased = effects.erased;
-                self.counters.duplicates.fetch_add(effects.duplicates, Ordering::Relaxed);
-                self.hand_on(effects.envelopes);
-                answer(jobs);
-                Ok(erased)
-            }
-            Attempt::StepFailed => {
-                answer(jobs);
-                Ok(false)
-            }
-            Attempt::NotStored(reason) => {
-                fail(&mut jobs, || Error::unavailable(reason.clone()));
-                answer(jobs);
-                Ok(false)
-            }
-            Attempt::Unknown(reason) => {
-                fail(&mut jobs, || Error::unknown(reason.clone()));
-                answer(jobs);
-                Err(Fatal(reason))
+    /// Answers what waits behind a failure: it was not stored.
+    fn refuse_the_rest(&self) {
+        while let Taken::Some(mut jobs) = self.queue.take(usize::MAX, usize::MAX, None) {
+            fail(&mut jobs, || Error::unavailable("the store has failed"));
+            answer(jobs);
+        }
+    }
+}
+
+impl Finished {
+    /// Tells the sink first, then the callers.
+    pub(super) fn hand_out(self, sink: &dyn CommitSink) {
+        if !self.envelopes.is_empty() {
+            let handed = catch_unwind(AssertUnwindSafe(|| sink.committed(self.envelopes)));
+            if handed.is_err() {
+                tracing::error!("the commit sink panicked: what it missed is still in the log");
             }
         }
+        answer(self.jobs);
+    }
+}
+
+impl Pen {
+    pub(super) fn new(
+        db: Db,
+        counters: Arc<Counters>,
+        wal_pages: Arc<AtomicI32>,
+    ) -> Self {
+        Self { db, counters, wal_pages, erased: false, copied: 0 }
+    }
+
+    pub(super) const fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Copies the WAL back into the database where it has grown enough.
+    pub(super) fn copy_back(&mut self) -> Result<(), Fatal> {
+        let pages = self.wal_pages.load(Ordering::Relaxed);
+        if pages < self.copied {
+            // It has started over.
+            self.copied = 0;
+        }
+        if pages - self.copied < CHECKPOINT_PAGES {
+            return Ok(());
+        }
+        if self.erased || pages >= MOST_WAL_PAGES {
+            self.erased = !self.checkpoint("TRUNCATE")? && self.erased;
+        } else {
+            self.checkpoint("PASSIVE")?;
+        }
+        self.copied = pages;
+        Ok(())
+    }
+
+    /// Wipes erased content from the WAL.
+    pub(super) fn wipe(&mut self) -> Result<(), Fatal> {
+        self.erased = !self.checkpoint("TRUNCATE")?;
+        Ok(())
+    }
+
+    /// Runs steps in one transaction; if one fails, each in its own. `done` gets them as their transactions end.
+    pub(super) fn write(
+        &mut self,
+        mut jobs: Vec<Box<dyn Job>>,
+        done: &mut dyn FnMut(Finished),
+    ) -> Result<(), Fatal> {
+        let mut envelopes = Vec::new();
+        let mut fatal = None;
+        match self.attempt(&mut jobs)? {
+            Attempt::StepFailed if jobs.len() > 1 => {
+                for job in jobs {
+                    self.write(vec![job], done)?;
+                }
+                return Ok(());
+            }
+            Attempt::Committed(effects) => {
+                self.erased |= effects.erased;
+                self.counters.duplicates.fetch_add(effects.duplicates, Ordering::Relaxed);
+                envelopes = effects.envelopes;
+            }
+            Attempt::StepFailed => {}
+            Attempt::NotStored(reason) => fail(&mut jobs, || Error::unavailable(reason.clone())),
+            Attempt::Unknown(reason) => {
+                fail(&mut jobs, || Error::unknown(reason.clone()));
+                fatal = Some(Fatal(reason));
+            }
+        }
+        done(Finished { envelopes, jobs });
+        fatal.map_or(Ok(()), Err)
     }
 
     fn attempt(&self, jobs: &mut [Box<dyn Job>]) -> Result<Attempt, Fatal> {
@@ -220,16 +277,6 @@ impl Writer {
         }
     }
 
-    fn hand_on(&self, envelopes: Vec<Envelope>) {
-        if envelopes.is_empty() {
-            return;
-        }
-        let handed = catch_unwind(AssertUnwindSafe(|| self.sink.committed(envelopes)));
-        if handed.is_err() {
-            tracing::error!("the commit sink panicked: what it missed is still in the log");
-        }
-    }
-
     /// Copies the WAL back into the database. Whether it got through to the end.
     fn checkpoint(&self, mode: &str) -> Result<bool, Fatal> {
         let sql = format!("PRAGMA wal_checkpoint({mode})");
@@ -250,15 +297,7 @@ impl Writer {
         }
     }
 
-    /// Answers what waits behind a failure: it was not stored.
-    fn refuse_the_rest(&self) {
-        while let Taken::Some(mut jobs) = self.queue.take(usize::MAX, usize::MAX, None) {
-            fail(&mut jobs, || Error::unavailable("the store has failed"));
-            answer(jobs);
-        }
-    }
-
-    fn leave_clean(&self) {
+    pub(super) fn leave_clean(&self) {
         let marked = self.db.run("UPDATE meta SET value = 1 WHERE key = 'clean'", []);
         if let Err(error) = marked {
             tracing::warn!(%error, "cannot mark the database as closed cleanly");

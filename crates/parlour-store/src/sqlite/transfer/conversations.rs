@@ -293,5 +293,5 @@ fn enter(
          VALUES (?1, ?2, ?3, 0, 0, 0, 0, ?4)",
         (int(id.0), user.as_str(), rows::role(role), at),
     )?;
-    Ok(())
+    users::touch(tx.db, &[user])
 }

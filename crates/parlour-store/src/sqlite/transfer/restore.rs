@@ -57,6 +57,7 @@ pub(super) fn restore(
             Stored::New => {
                 count(&mut report, record);
                 touched.extend(conversation_of(tx.db, record)?);
+                users::touch(tx.db, &concerned(record))?;
             }
             Stored::Known => report.known += 1,
             Stored::Fault(fault) => report.problems.push(Problem { index, fault }),
@@ -69,6 +70,16 @@ pub(super) fn restore(
         )?;
     }
     Ok(report)
+}
+
+/// Of whom a record says what counts in his version.
+fn concerned(record: &Dump) -> Vec<&UserId> {
+    match record {
+        Dump::User(user) => vec![&user.id],
+        Dump::Block(block) => vec![&block.blocker, &block.blocked],
+        Dump::Participant(row) => vec![&row.user],
+        _ => Vec::new(),
+    }
 }
 
 const fn count(report: &mut ImportReport, record: &Dump) {
