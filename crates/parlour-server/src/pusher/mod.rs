@@ -18,7 +18,13 @@ pub(crate) mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 
-use parlour_core::port::clock::{Clock, Random};
+use parlour_core::{
+    NodeId,
+    port::{
+        bus::Bus,
+        clock::{Clock, Random},
+    },
+};
 use parlour_wire::pusher::CloseCode;
 use tokio::sync::mpsc::Receiver;
 
@@ -27,7 +33,7 @@ use self::{
     channels::{Channels, Room},
     hooks::{Hook, Hooks},
 };
-use crate::{gateway::link::Link, metrics::Metrics};
+use crate::{gateway::link::Link, metrics::Metrics, tasks::Tasks};
 
 /// At the end of the server clients are sent away in so many portions, at most,
 const PORTIONS: usize = 100;
@@ -58,6 +64,25 @@ impl Pusher {
         let (hooks, waiting) = Hooks::new(metrics.clone());
         let channels = Channels::new(&apps, room, clock, random, metrics, hooks);
         (Arc::new(Self { apps, channels }), waiting)
+    }
+
+    /// Begins to work together with other processes. Called once, before anybody is served; without it this process
+    /// is the only one.
+    pub(crate) fn join(self: &Arc<Self>, bus: Arc<dyn Bus>, tasks: &Tasks) {
+        let _ = (bus, tasks);
+    }
+
+    /// Another process says something: the bytes of a `Hint::Channel`. It may come twice, late, or be no message.
+    pub(crate) fn heard(&self, from: NodeId, bytes: &[u8]) {
+        let _ = (from, bytes);
+    }
+
+    /// Something may have been missed on the bus.
+    pub(crate) fn lagged(&self) {}
+
+    /// Another process has said that it ends, or was not heard for so long that it counts as dead.
+    pub(crate) fn node_gone(&self, node: NodeId) {
+        let _ = node;
     }
 
     /// Every socket, for the sweep.
