@@ -1,5 +1,5 @@
 # Parlour: `make run` to try it, `make test` to check everything.
-.PHONY: help run build test crash matrix drop bench autobahn fuzz clean
+.PHONY: help run build test crash power matrix drop bench autobahn fuzz clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -15,6 +15,9 @@ test: ## Format, lints, all tests, browser tests
 
 crash: ## Kill the server 20 times under load; nothing may be lost (CRASHES=, SEED=)
 	@scripts/crash.sh
+
+power: ## 500 power cuts, made up from what the server does to its files; nothing may be lost (CUTS=, SEED=)
+	@scripts/power.sh
 
 matrix: ## Every kind of client talks with every other, all see the same (MESSAGES=, KINDS=)
 	@scripts/matrix.sh talk

@@ -2,7 +2,7 @@
 //!
 //! [`process`] starts, kills and restarts the real binary. [`device`] is a client of the native protocol on a
 //! plain WebSocket library; what it asks and gets goes into a [`history`], and [`checker`] tells whether that
-//! history keeps the guarantees. [`crash`] and [`load`] put these together. [`dialects`] has clients of every
+//! history keeps the guarantees. [`crash`] and [`load`] put these together; [`power`] makes up power cuts. [`dialects`] has clients of every
 //! dialect, and compares what they are told.
 
 pub mod checker;
@@ -13,6 +13,7 @@ pub mod final_read;
 pub mod held;
 pub mod history;
 pub mod load;
+pub mod power;
 pub mod process;
 pub mod random;
 pub mod rest;

@@ -12,5 +12,6 @@ mod documents;
 mod drop;
 mod matrix;
 mod mutants;
+mod power;
 mod repository;
 mod tidy;
