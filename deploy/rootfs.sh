@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Gathers the files that the program needs to run, and nothing else, into a folder: the root of a container image.
+#
+#   deploy/rootfs.sh PROGRAM FOLDER
+set -euo pipefail
+
+program=$1
+root=$2
+
+mkdir -p "$root"/{data,etc/ssl/certs,tmp}
+install -m 0755 "$program" "$root/parlour"
+
+# The libraries that it is linked with, and those by which the C library looks up names.
+libraries=$(ldd "$program" | grep -oE '/[^ )]+')
+resolver=$(ldconfig -p | grep -oE '/[^ ]*/(libnss_dns|libnss_files|libresolv)\.so\.2$' || true)
+for library in $libraries $resolver; do
+  mkdir -p "$root$(dirname "$library")"
+  cp -L "$library" "$root$library"
+done
+
+# Certificates of the public authorities, for TLS to the database, the bus and webhooks.
+if [ -f /etc/ssl/certs/ca-certificates.crt ]; then
+  cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+fi
+echo 'parlour:x:65532:65532::/data:/' > "$root/etc/passwd"
+echo 'parlour:x:65532:' > "$root/etc/group"
+echo 'hosts: files dns' > "$root/etc/nsswitch.conf"
+chmod 1777 "$root/tmp"
+chown 65532:65532 "$root/data"
