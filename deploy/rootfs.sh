@@ -12,8 +12,9 @@ install -m 0755 "$program" "$root/parlour"
 
 # The libraries that it is linked with, and those by which the C library looks up names.
 libraries=$(ldd "$program" | grep -oE '/[^ )]+')
-resolver=$(ldconfig -p | grep -oE '/[^ ]*/(libnss_dns|libnss_files|libresolv)\.so\.2$' || true)
-for library in $libraries $resolver; do
+folder=$(dirname "$(grep -m 1 '/libc\.so' <<< "$libraries")")
+for library in $libraries "$folder"/lib{nss_dns,nss_files,resolv}.so.2; do
+  if [ ! -e "$library" ]; then continue; fi
   mkdir -p "$root$(dirname "$library")"
   cp -L "$library" "$root$library"
 done
