@@ -10,15 +10,15 @@ use std::{
 };
 
 use anyhow::Context as _;
-use parlour_bus::MemoryBus;
 use parlour_core::{
+    NodeId,
     port::{
+        bus::{BusListener, Hint},
         clock::{Clock, Random},
         store::Store,
     },
     service::{Chat, Rates},
 };
-use parlour_store::OpenOptions;
 
 use crate::{
     auth::{self, Auth, secret},
@@ -28,13 +28,22 @@ use crate::{
     http::{self, Api, Inner, Settings},
     jobs,
     metrics::Metrics,
+    parts::Parts,
     pusher::{self, Pusher, api::Door, apps::Apps, channels::Room, webhooks},
-    system::{SystemClock, SystemRandom},
     tasks::Tasks,
 };
 
 /// Over which reconnects are spread when the server goes away.
 const DRAIN_SPREAD: Duration = Duration::from_secs(10);
+
+/// Nobody listens yet.
+struct Unheard;
+
+impl BusListener for Unheard {
+    fn received(&self, _: NodeId, _: Hint) {}
+
+    fn lagged(&self) {}
+}
 
 /// A running server.
 pub struct App {
@@ -52,24 +61,30 @@ impl App {
     /// # Errors
     /// Whatever keeps it from starting, with a text for the operator.
     pub async fn start(loaded: &Loaded, demo: bool) -> anyhow::Result<Self> {
+        Self::start_with(Parts::of(&loaded.config), loaded, demo).await
+    }
+
+    /// The same on given parts. Of the configuration, `database.url`, what belongs to it, and `bus` are not looked at.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with(parts: Parts, loaded: &Loaded, demo: bool) -> anyhow::Result<Self> {
         crate::system::install_crypto();
         let config = &loaded.config;
+        let Parts { node: _, clock, random, store, bus } = parts;
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
-        let random: Arc<dyn Random> = Arc::new(SystemRandom);
         let secret = secret::load(config, &*random, demo)?;
         for notice in &secret.notices {
             tracing::warn!("{notice}");
         }
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let limits = Arc::new(config.limits.to_domain());
         let metrics = Arc::new(Metrics::new());
         let tasks = Tasks::default();
 
         let (inbox, dispatcher) = Dispatcher::new();
-        let store =
-            parlour_store::open(&config.database.url, store_options(config), inbox.clone()).await?;
+        let store = store(inbox.clone()).await?;
         let trust = config.auth.trust_host_users;
         let chat = Arc::new(Chat::new(store.clone(), clock.clone(), limits.clone(), trust));
         let shown = Arc::new(parlour_wire::Settings {
@@ -84,7 +99,7 @@ impl App {
             revocations: hub.clone(),
         };
         let auth = Arc::new(Auth::new(config, &secret.bytes, parts)?);
-        let bus = Arc::new(MemoryBus::default());
+        let bus = bus(Arc::new(Unheard)).await?;
         dispatcher.start(hub.clone(), store.clone(), bus, metrics.clone(), &tasks);
         let trying = demo && demo::fits(&*store).await?;
         let pusher = pusher(config, trying, (&clock, &random), &metrics, &tasks)?;
@@ -220,22 +235,5 @@ fn settings(config: &Config, demo: bool, weak_secret: bool) -> Settings {
         public_url: config.server.public_url.clone(),
         demo,
         weak_secret,
-    }
-}
-
-/// How the store is opened. What it cannot write it cannot promise: then the process ends.
-pub(crate) fn store_options(config: &Config) -> OpenOptions {
-    OpenOptions {
-        max_batch: config.database.max_batch,
-        readers: config.database.readers,
-        pool: config.database.pool,
-        prepare: config.database.prepare,
-        session_url: config.database.session_url.clone(),
-        shared: config.bus.redis_url.is_some(),
-        on_fatal: Arc::new(|reason| {
-            tracing::error!(reason, "the store has failed: this process ends");
-            std::process::exit(70);
-        }),
-        ..OpenOptions::default()
     }
 }

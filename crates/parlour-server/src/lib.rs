@@ -9,6 +9,7 @@ mod gateway;
 mod http;
 mod jobs;
 pub mod metrics;
+pub mod parts;
 mod pusher;
 pub mod system;
 pub mod tasks;

@@ -14,8 +14,8 @@ use parlour_core::port::{clock::Clock as _, store::transfer::ImportReport};
 
 use super::{Nobody, complain, say, with_this_store};
 use crate::{
-    app,
     config::Config,
+    parts,
     system::{SystemClock, SystemRandom},
     transfer::{self, Outcome, Settings, Totals},
 };
@@ -62,7 +62,7 @@ impl Import {
             now: SystemClock::default().now(),
         };
         let url = &config.database.url;
-        let options = app::store_options(config);
+        let options = parts::store_options(config);
         let opening = async {
             match self.dry_run {
                 true => parlour_store::open_copy(url, options, Arc::new(Nobody)).await,

@@ -9,15 +9,15 @@ mod serve;
 use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Parser, Subcommand};
-use parlour_store::OpenError;
 use parlour_core::{
     event::Envelope,
     port::store::{CommitSink, Store},
 };
+use parlour_store::OpenError;
 
 use crate::{
-    app,
     config::{self, Config, Loaded, Period, Sources},
+    parts,
 };
 
 /// The chat behind other people's applications.
@@ -145,7 +145,7 @@ fn with_store<T>(
     config: &Config,
     work: impl AsyncFnOnce(Arc<dyn Store>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let options = app::store_options(config);
+    let options = parts::store_options(config);
     with_this_store(parlour_store::open(&config.database.url, options, Arc::new(Nobody)), work)
 }
 
