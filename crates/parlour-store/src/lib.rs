@@ -1,10 +1,14 @@
 //! The durable truth behind [`parlour_core::port::store::Store`], and the only SQL of the workspace.
 //!
-//! [`open`] picks the database by its address. Today that is SQLite: one writer thread that puts what
-//! gathered during the last commit into the next one, and a few readers that it never holds up.
+//! [`open`] picks the database by its address. SQLite is for one process: one writer thread that puts what
+//! gathered during the last commit into the next one, and a few readers that it never holds up. PostgreSQL may be
+//! shared by several processes: what is said in a conversation is committed in groups too.
 
+mod backup;
 mod mutant;
+mod postgres;
 mod sqlite;
+mod stored;
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -13,8 +17,11 @@ use parlour_core::{
     port::store::{CommitSink, Store},
 };
 
+pub use backup::{RestoreError, back_up, restore};
 #[doc(hidden)]
 pub use mutant::mutant;
+#[doc(hidden)]
+pub use sqlite::{DrivenDatabase, Simulated};
 
 /// What the caller decides about a store.
 #[derive(Clone)]
@@ -80,7 +87,7 @@ impl fmt::Debug for OpenOptions {
 #[non_exhaustive]
 pub enum OpenError {
     /// The address names no database that this build knows.
-    #[error("`{0}` is no database address: use `sqlite://PATH` or `sqlite::memory:`")]
+    #[error("`{0}` is no database address: use `sqlite://PATH`, `sqlite::memory:` or `postgres://USER@HOST/NAME`")]
     Address(String),
     /// Another process holds the file.
     #[error("{} is in use by another process (it holds {})", file.display(), lock.display())]
@@ -129,6 +136,22 @@ pub enum OpenError {
         file: PathBuf,
         /// The first thing that was found.
         finding: String,
+    },
+    /// A database server cannot be reached, or its address cannot be understood.
+    #[error("cannot reach {address}")]
+    Server {
+        /// The address, without the password.
+        address: String,
+        /// What was wrong.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A database server does not keep what it says it has kept, or cannot be written to.
+    #[error("{address} cannot be used: {reason}")]
+    Unfit {
+        /// The address, without the password.
+        address: String,
+        /// What is wrong, and what to do.
+        reason: String,
     },
     /// The database refused.
     #[error("cannot use {}", file.display())]

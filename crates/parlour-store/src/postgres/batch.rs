@@ -1,0 +1,59 @@
+//! The transaction that a writing step runs in, and what steps leave behind beside their rows.
+
+use parlour_core::event::Envelope;
+
+use super::{
+    db::{Db, Sent, Step},
+    params::Param,
+};
+
+/// The transaction that a step runs in.
+pub(super) struct Tx {
+    /// Its connection.
+    pub(super) db: Db,
+    effects: Effects,
+    later: Vec<Sent>,
+}
+
+/// What steps leave behind beside their rows; nothing of it counts before the commit.
+#[derive(Default)]
+pub(super) struct Effects {
+    pub(super) envelopes: Vec<Envelope>,
+    pub(super) duplicates: u64,
+}
+
+impl Tx {
+    pub(super) fn new(db: Db) -> Self {
+        Self { db, effects: Effects::default(), later: Vec::new() }
+    }
+
+    /// Sends a statement whose answer nobody needs: that it worked is looked at with the commit.
+    pub(super) async fn send(&mut self, sql: &str, params: &[&dyn Param]) -> Step<()> {
+        let sent = self.db.send(sql, params).await?;
+        self.later.push(sent);
+        Ok(())
+    }
+
+    /// What [`Self::send`] has sent.
+    pub(super) fn take_later(&mut self) -> Vec<Sent> {
+        std::mem::take(&mut self.later)
+    }
+
+    /// Goes to the sink after the commit.
+    pub(super) fn publish(&mut self, envelope: Envelope) {
+        self.effects.envelopes.push(envelope);
+    }
+
+    /// A send whose client id was known.
+    pub(super) const fn count_duplicate(&mut self) {
+        self.effects.duplicates += 1;
+    }
+
+    pub(super) const fn effects(&self) -> &Effects {
+        &self.effects
+    }
+
+    pub(super) fn into_effects(self) -> Effects {
+        self.effects
+    }
+}

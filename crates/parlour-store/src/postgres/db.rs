@@ -1,0 +1,252 @@
+//! One connection as a step sees it, and the ways in which a step can end badly.
+//!
+//! A statement is on its way when [`Db::send`] gives its [`Sent`]; the answers come in the same order. So statements
+//! that do not depend on each other's rows are sent one after the other and awaited later: one round trip for all
+//! of them. [`Db::run`], [`Db::one`], [`Db::all`] and [`Db::exists`] send and wait.
+
+use std::{pin::pin, sync::Arc};
+
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture};
+use parlour_core::Error;
+use tokio_postgres::{Row, RowStream, error::SqlState};
+
+use super::{
+    params::{Encoded, Param},
+    pool::Connection,
+};
+
+/// What a step gives.
+pub(super) type Step<T> = Result<T, Failure>;
+
+/// Why a step gave nothing. Its transaction is rolled back.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It was refused.
+    Refused(Error),
+    /// The database failed, or could not be reached.
+    Database(tokio_postgres::Error),
+    /// It met another process's step in the middle: it runs again from its beginning.
+    Again,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl Failure {
+    /// What the caller is told. The transaction has been rolled back.
+    pub(super) fn into_error(self) -> Error {
+        match self {
+            Self::Refused(error) => error,
+            Self::Again => Error::unavailable("it met others again and again"),
+            Self::Database(error) if is_passing(&error) => Error::unavailable(error),
+            Self::Database(error) => Error::internal(error),
+        }
+    }
+
+    /// Whether the same step, run again at once, may do what it should: two processes were in each other's way,
+    /// or the connection was lost.
+    pub(super) fn is_worth_another_try(&self) -> bool {
+        match self {
+            Self::Again => true,
+            Self::Refused(_) => false,
+            Self::Database(error) => match error.code() {
+                Some(code) => {
+                    [
+                        &SqlState::T_R_SERIALIZATION_FAILURE,
+                        &SqlState::T_R_DEADLOCK_DETECTED,
+                        // It became a standby: the next connection may find the one that writes.
+                        &SqlState::READ_ONLY_SQL_TRANSACTION,
+                        // A plan from before a migration.
+                        &SqlState::FEATURE_NOT_SUPPORTED,
+                    ]
+                    .contains(&code)
+                        || is_end_of_connection(code)
+                }
+                None => is_lost(error),
+            },
+        }
+    }
+}
+
+/// Whether the server ended the connection: it shuts down, has crashed, or somebody ended this one.
+fn is_end_of_connection(code: &SqlState) -> bool {
+    [
+        &SqlState::ADMIN_SHUTDOWN,
+        &SqlState::CRASH_SHUTDOWN,
+        &SqlState::CANNOT_CONNECT_NOW,
+        &SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+    ]
+    .contains(&code)
+        || code.code().starts_with("08")
+}
+
+/// Whether nothing more can be heard from the server over this connection.
+fn is_lost(error: &tokio_postgres::Error) -> bool {
+    use std::error::Error as _;
+    error.is_closed() || error.source().is_some_and(|source| source.is::<std::io::Error>())
+}
+
+/// Whether the same may work soon: the server is away, full, busy or a standby.
+pub(super) fn is_passing(error: &tokio_postgres::Error) -> bool {
+    let Some(code) = error.code() else { return is_lost(error) };
+    let passing = [
+        &SqlState::T_R_SERIALIZATION_FAILURE,
+        &SqlState::T_R_DEADLOCK_DETECTED,
+        &SqlState::LOCK_NOT_AVAILABLE,
+        &SqlState::READ_ONLY_SQL_TRANSACTION,
+        &SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+        &SqlState::FEATURE_NOT_SUPPORTED,
+    ];
+    // Classes: no connection, no resources, an operator's intervention, an error of the system.
+    passing.contains(&code)
+        || ["08", "53", "57", "58"].iter().any(|class| code.code().starts_with(class))
+}
+
+/// Whether the server itself refused, and lives: a COMMIT that it refused so has stored nothing.
+pub(super) fn is_refusal(error: &tokio_postgres::Error) -> bool {
+    use tokio_postgres::error::Severity;
+    error.as_db_error().is_some_and(|error| error.parsed_severity() == Some(Severity::Error))
+}
+
+/// A connection, perhaps in a transaction.
+pub(super) struct Db {
+    connection: Arc<Connection>,
+}
+
+impl Db {
+    pub(super) const fn new(connection: Arc<Connection>) -> Self {
+        Self { connection }
+    }
+
+    /// Sends a statement; it is on its way when this returns.
+    pub(super) async fn send(&self, sql: &str, params: &[&dyn Param]) -> Step<Sent> {
+        let params = params
+            .iter()
+            .map(|param| param.encode())
+            .collect::<Result<Vec<Encoded>, _>>()
+            .map_err(Error::internal)?;
+        let statement = self.connection.statement(sql, &params).await?;
+        let connection = self.connection.clone();
+        let sql = if statement.is_some() { String::new() } else { sql.to_owned() };
+        let answer: Answer = Box::pin(async move {
+            let rows = match statement {
+                Some(statement) => connection.client().query_raw(&statement, params).await?,
+                None => {
+                    let params = params.into_iter().map(|param| {
+                        let kind = param.kind().clone();
+                        (param, kind)
+                    });
+                    connection.client().query_typed_raw(&sql, params).await?
+                }
+            };
+            collect(rows).await
+        });
+        Ok(Sent::start(answer))
+    }
+
+    /// Sends statements without parameters, separated by semicolons; they are on their way when this returns.
+    pub(super) fn send_plain(&self, sql: &'static str) -> Sent {
+        self.connection.send_plain(sql)
+    }
+
+    /// Runs a statement; the number of rows that it wrote.
+    pub(super) async fn run(&self, sql: &str, params: &[&dyn Param]) -> Step<u64> {
+        self.send(sql, params).await?.count().await
+    }
+
+    /// The first row, if there is one.
+    pub(super) async fn one<T>(
+        &self,
+        sql: &str,
+        params: &[&dyn Param],
+        map: impl FnOnce(&Row) -> Step<T> + Send,
+    ) -> Step<Option<T>> {
+        self.send(sql, params).await?.one(map).await
+    }
+
+    /// Whether there is a row.
+    pub(super) async fn exists(&self, sql: &str, params: &[&dyn Param]) -> Step<bool> {
+        Ok(!self.send(sql, params).await?.rows().await?.is_empty())
+    }
+
+    /// All rows.
+    pub(super) async fn all<T: Send>(
+        &self,
+        sql: &str,
+        params: &[&dyn Param],
+        map: impl FnMut(&Row) -> Step<T> + Send,
+    ) -> Step<Vec<T>> {
+        self.send(sql, params).await?.all(map).await
+    }
+}
+
+type Rows = Result<(Vec<Row>, u64), tokio_postgres::Error>;
+type Answer = BoxFuture<'static, Rows>;
+
+async fn collect(rows: RowStream) -> Rows {
+    let mut rows = pin!(rows);
+    let mut all = Vec::new();
+    while let Some(row) = rows.next().await {
+        all.push(row?);
+    }
+    Ok((all, rows.rows_affected().unwrap_or_default()))
+}
+
+/// A statement on its way. Dropped, it still runs, and its answer is not looked at.
+#[must_use = "whether it worked is known when it is awaited"]
+pub(super) struct Sent {
+    answer: Answer,
+    first: Option<Rows>,
+}
+
+impl Sent {
+    /// Polls once, which is what sends it.
+    pub(super) fn start(mut answer: Answer) -> Self {
+        let first = (&mut answer).now_or_never();
+        Self { answer, first }
+    }
+
+    async fn wait(self) -> Rows {
+        match self.first {
+            Some(rows) => rows,
+            None => self.answer.await,
+        }
+    }
+
+    /// Its rows.
+    pub(super) async fn rows(self) -> Step<Vec<Row>> {
+        Ok(self.wait().await?.0)
+    }
+
+    /// How many rows it wrote.
+    pub(super) async fn count(self) -> Step<u64> {
+        Ok(self.wait().await?.1)
+    }
+
+    /// That it worked, or the bare error.
+    pub(super) async fn done(self) -> Result<(), tokio_postgres::Error> {
+        self.wait().await.map(drop)
+    }
+
+    /// Its first row, if there is one.
+    pub(super) async fn one<T>(self, map: impl FnOnce(&Row) -> Step<T> + Send) -> Step<Option<T>> {
+        self.rows().await?.first().map(map).transpose()
+    }
+
+    /// All its rows.
+    pub(super) async fn all<T: Send>(
+        self,
+        map: impl FnMut(&Row) -> Step<T> + Send,
+    ) -> Step<Vec<T>> {
+        self.rows().await?.iter().map(map).collect()
+    }
+}

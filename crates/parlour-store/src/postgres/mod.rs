@@ -1,0 +1,192 @@
+//! The store on PostgreSQL, which several processes may share.
+//!
+//! A step that writes is an async function of a [`Tx`] and of what it was called with, in a transaction of its own:
+//!
+//! ```ignore
+//! self.write(64, (context, id), |tx, (context, id)| Box::pin(change(tx, context, *id)))
+//! async fn change(tx: &mut Tx, context: &Context, id: ConversationId) -> Step<()> { .. }
+//! ```
+//!
+//! It runs again from the beginning when it met another process's step or lost its connection before the commit,
+//! so it must change nothing but the transaction. Isolation is READ COMMITTED: a step in a conversation first takes
+//! the conversation's row ([`facts::View::lock`], [`facts::lock`]), then reads facts, asks the policy, and writes.
+//! Users that it makes come after that, in the order of their ids. A refused step is rolled back.
+//!
+//! A step that reads (`self.read(args, |db, args| Box::pin(..))`) sees one snapshot.
+//!
+//! How statements share a round trip is told in [`db`]; [`Tx::send`] is for those whose answer nobody needs.
+
+mod address;
+mod batch;
+mod checks;
+mod db;
+mod facts;
+mod migrate;
+mod params;
+mod pool;
+mod publisher;
+mod queue;
+mod rows;
+mod writer;
+
+use std::sync::{Arc, atomic::Ordering};
+
+use futures_util::future::BoxFuture as Boxed;
+use parlour_core::{
+    Error, Result,
+    port::{
+        BoxFuture,
+        store::{CommitSink, StoreStats},
+    },
+};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, oneshot},
+};
+use tokio_util::task::TaskTracker;
+
+use self::{
+    address::Server,
+    batch::Tx,
+    db::{Db, Step},
+    migrate::server_error,
+    pool::Pool,
+    publisher::Publisher,
+    queue::{Queue, Way},
+    writer::{Counters, Runner},
+};
+use crate::{OpenError, OpenOptions};
+
+/// Bytes of all writing steps that may wait, about.
+const MOST_QUEUED_BYTES: usize = 32 << 20;
+/// Fewest connections with which everything works.
+const FEWEST_CONNECTIONS: usize = 4;
+
+/// The store.
+pub(crate) struct PostgresStore {
+    runner: Arc<Runner>,
+    queue: Arc<Queue>,
+    tasks: TaskTracker,
+    runtime: Handle,
+}
+
+/// How many lanes there are for the steps of conversations, of so many connections.
+fn lanes(connections: usize) -> usize {
+    (connections / 4).clamp(1, 4)
+}
+
+impl PostgresStore {
+    /// Connects, checks the server, brings the schema up to date, and starts.
+    pub(crate) async fn open(
+        url: &str,
+        options: OpenOptions,
+        sink: Arc<dyn CommitSink>,
+    ) -> Result<Self, OpenError> {
+        let tasks = TaskTracker::new();
+        let server = server(url, &tasks)?;
+        let place = server.shown();
+        let begin = prepare(&server, &place).await?.0;
+        let connections = options.pool.max(FEWEST_CONNECTIONS);
+        let lanes = lanes(connections);
+        let publisher = Publisher::start(sink).map_err(|source| server_error(&place, source))?;
+        let runner = Arc::new(Runner {
+            pool: Pool::new(server, connections, options.prepare),
+            publisher,
+            counters: Counters::default(),
+            begin,
+            alone: Semaphore::new(((connections - lanes) / 2).max(1)),
+        });
+        let queue = Queue::new(options.max_queued.max(1), MOST_QUEUED_BYTES, lanes);
+        Ok(Self { runner, queue, tasks, runtime: Handle::current() })
+    }
+
+    /// Runs a writing step of about that many bytes. It has its place at once, after everything that the same task
+    /// has called before, and runs also when nobody waits for its answer any more.
+    fn write<A, T, F>(&self, bytes: usize, args: A, step: F) -> BoxFuture<'_, Result<T>>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'t> Fn(&'t mut Tx, &'t A) -> Boxed<'t, Step<T>> + Send + Sync + 'static,
+    {
+        let turn = match self.queue.enter(bytes + 64, Way::Alone) {
+            Ok(turn) => turn,
+            Err(refused) => return Box::pin(async move { Err(Error::unavailable(refused)) }),
+        };
+        let (reply, answer) = oneshot::channel();
+        let runner = self.runner.clone();
+        self.spawn(async move {
+            turn.come().await;
+            let outcome = runner.write(&args, &step).await;
+            drop(turn);
+            // Who asked may have gone.
+            let _ = reply.send(outcome);
+        });
+        Box::pin(async {
+            answer
+                .await
+                .unwrap_or_else(|_| Err(Error::unknown("a writing step ended without an answer")))
+        })
+    }
+
+    /// Runs a step that reads, which sees every write that was answered before.
+    fn read<A, T, F>(&self, args: A, step: F) -> BoxFuture<'_, Result<T>>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'t> Fn(&'t Db, &'t A) -> Boxed<'t, Step<T>> + Send + Sync + 'static,
+    {
+        Box::pin(async move { self.runner.read(&args, &step).await })
+    }
+
+    /// The store's tasks are bounded by what its queue takes in, and are waited for when it closes.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_on(task, &self.runtime);
+    }
+
+    fn stats(&self) -> StoreStats {
+        let counters = &self.runner.counters;
+        StoreStats {
+            commits: counters.commits.load(Ordering::Relaxed),
+            writes: counters.writes.load(Ordering::Relaxed),
+            queued: self.queue.len() as u64,
+            duplicates: counters.duplicates.load(Ordering::Relaxed),
+        }
+    }
+}
+
+fn server(url: &str, tasks: &TaskTracker) -> Result<Server, OpenError> {
+    Server::parse(url, tasks.clone())
+        .map_err(|source| OpenError::Server { address: crate::redacted(url), source })
+}
+
+/// Checks the server and brings the schema up to date: how transactions begin, and the migrations that were applied.
+async fn prepare(server: &Server, place: &str) -> Result<(&'static str, Vec<String>), OpenError> {
+    let connected = tokio::time::timeout(writer::START_PATIENCE, server.connect()).await;
+    let unreachable = |source: Box<dyn std::error::Error + Send + Sync>| OpenError::Server {
+        address: place.to_owned(),
+        source,
+    };
+    let mut client = match connected {
+        Ok(connected) => connected.map_err(|source| unreachable(source.into()))?,
+        Err(_) => return Err(unreachable("it does not answer".into())),
+    };
+    let begin = checks::look(&client, place).await?;
+    let applied = migrate::apply(&mut client, place, migrate::ALL).await?;
+    Ok((begin, applied))
+}
+
+/// Brings a database up to date without starting a store.
+pub(crate) async fn migrate(url: &str) -> Result<Vec<String>, OpenError> {
+    let server = server(url, &TaskTracker::new())?;
+    let place = server.shown();
+    Ok(prepare(&server, &place).await?.1)
+}
+
+/// Names what is missing. The database may be in use.
+pub(crate) async fn pending_migrations(url: &str) -> Result<Vec<String>, OpenError> {
+    let server = server(url, &TaskTracker::new())?;
+    let place = server.shown();
+    let client = server.connect().await.map_err(|source| server_error(&place, source))?;
+    let missing = migrate::pending(&client, &place, migrate::ALL).await?;
+    Ok(missing.iter().map(|migration| migration.name.to_owned()).collect())
+}

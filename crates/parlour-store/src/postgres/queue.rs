@@ -1,0 +1,223 @@
+//! Which writing steps wait, how many may, and whose turn comes after whose.
+//!
+//! Steps that one task calls are done in the order of its calls. Two ways exist: a step that goes alone waits for
+//! everything that its task called before; a step that goes into a lane (those that work on one conversation, by
+//! conversation) need not wait for what its task put into the same lane, which keeps the order, nor for other
+//! lanes, which are about other conversations.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::{sync::Notify, task};
+use tokio_util::sync::CancellationToken;
+
+/// Why something was not taken in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum Refused {
+    /// As many as may wait are waiting.
+    #[error("the store's queue is full")]
+    Full,
+    /// The store is closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// Who calls: steps that are called outside of tasks count as those of one.
+type Caller = Option<task::Id>;
+
+/// Which way a step goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Way {
+    /// In a transaction of its own.
+    Alone,
+    /// Into the lane with this number, from zero.
+    Lane(usize),
+}
+
+/// Everything that waits or runs.
+pub(super) struct Queue {
+    state: Mutex<State>,
+    emptied: Notify,
+    most: usize,
+    most_bytes: usize,
+    lanes: usize,
+}
+
+#[derive(Default)]
+struct State {
+    steps: usize,
+    bytes: usize,
+    closed: bool,
+    chains: HashMap<Caller, Chain>,
+}
+
+/// What one caller has under way. A token is cancelled when its step is done.
+struct Chain {
+    steps: usize,
+    alone: Option<CancellationToken>,
+    lanes: Vec<Option<InLane>>,
+}
+
+/// The last step that a caller has put into a lane.
+#[derive(Clone)]
+struct InLane {
+    done: CancellationToken,
+    /// It is in the lane already; else it waits for its turn to get there.
+    direct: bool,
+}
+
+impl Queue {
+    pub(super) fn new(most: usize, most_bytes: usize, lanes: usize) -> Arc<Self> {
+        let (state, emptied) = (Mutex::default(), Notify::new());
+        Arc::new(Self { state, emptied, most, most_bytes, lanes })
+    }
+
+    /// Takes a step of about that many bytes in. One that is larger than the whole bound fits an empty queue.
+    pub(super) fn enter(self: &Arc<Self>, bytes: usize, way: Way) -> Result<Turn, Refused> {
+        let caller = task::try_id();
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        if state.closed {
+            return Err(Refused::Closed);
+        }
+        if state.steps >= self.most || (state.steps > 0 && state.bytes + bytes > self.most_bytes) {
+            return Err(Refused::Full);
+        }
+        state.steps += 1;
+        state.bytes += bytes;
+        let lanes = self.lanes;
+        let chain = state.chains.entry(caller).or_insert_with(|| Chain {
+            steps: 0,
+            alone: None,
+            lanes: vec![None; lanes],
+        });
+        chain.steps += 1;
+        let done = CancellationToken::new();
+        let before = chain.add(way, &done);
+        drop(guard);
+        Ok(Turn { queue: self.clone(), caller, bytes, before, done })
+    }
+
+    /// Takes nothing more in.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.leave_if_empty();
+    }
+
+    /// Waits until it is closed and everything in it is done.
+    pub(super) async fn ended(&self) {
+        let mut emptied = std::pin::pin!(self.emptied.notified());
+        loop {
+            emptied.as_mut().enable();
+            let ended = {
+                let state = self.lock();
+                state.closed && state.steps == 0
+            };
+            if ended {
+                return;
+            }
+            emptied.as_mut().await;
+            emptied.set(self.emptied.notified());
+        }
+    }
+
+    /// How many steps wait or run.
+    pub(super) fn len(&self) -> usize {
+        self.lock().steps
+    }
+
+    fn leave_if_empty(&self) {
+        let ended = {
+            let state = self.lock();
+            state.closed && state.steps == 0
+        };
+        if ended {
+            self.emptied.notify_waiters();
+        }
+    }
+
+    fn leave(&self, turn: &Turn) {
+        let mut state = self.lock();
+        state.steps -= 1;
+        state.bytes -= turn.bytes;
+        if let Some(chain) = state.chains.get_mut(&turn.caller) {
+            chain.steps -= 1;
+            if chain.steps == 0 {
+                state.chains.remove(&turn.caller);
+            }
+        }
+        drop(state);
+        self.leave_if_empty();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Chain {
+    /// Adds a step; what it must wait for.
+    fn add(&mut self, way: Way, done: &CancellationToken) -> Vec<CancellationToken> {
+        let pending =
+            |token: Option<CancellationToken>| token.filter(|token| !token.is_cancelled());
+        let alone = pending(self.alone.clone());
+        match way {
+            Way::Alone => {
+                let lanes = self.lanes.iter_mut().filter_map(Option::take).map(|last| last.done);
+                let before = lanes.map(Some).chain([alone]).filter_map(pending).collect();
+                self.alone = Some(done.clone());
+                before
+            }
+            Way::Lane(lane) => {
+                let last = self.lanes.get(lane).cloned().flatten();
+                let last = last.filter(|last| !last.done.is_cancelled());
+                let behind = last.as_ref().is_some_and(|last| !last.direct);
+                let direct = alone.is_none() && !behind;
+                if let Some(place) = self.lanes.get_mut(lane) {
+                    *place = Some(InLane { done: done.clone(), direct });
+                }
+                match last {
+                    Some(last) if !direct => alone.into_iter().chain([last.done]).collect(),
+                    _ => alone.into_iter().collect(),
+                }
+            }
+        }
+    }
+}
+
+/// A step's place. Dropped when the step is answered: then those behind it have their turn.
+pub(super) struct Turn {
+    queue: Arc<Queue>,
+    caller: Caller,
+    bytes: usize,
+    before: Vec<CancellationToken>,
+    done: CancellationToken,
+}
+
+impl Turn {
+    /// Whether nothing has to be waited for.
+    pub(super) fn has_come(&self) -> bool {
+        self.before.iter().all(CancellationToken::is_cancelled)
+    }
+
+    /// Waits for everything that must be done before.
+    pub(super) async fn come(&self) {
+        for token in &self.before {
+            token.cancelled().await;
+        }
+    }
+
+    /// About how many bytes the step holds.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.queue.leave(self);
+        self.done.cancel();
+    }
+}

@@ -1,0 +1,216 @@
+//! Runs steps: each in one transaction, again when it met another's or lost its connection before the commit.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use parlour_core::{Error, Result};
+use tokio::{
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+
+use super::{
+    batch::Tx,
+    db::{Db, Failure, Sent, Step, is_refusal},
+    pool::{Lent, Pool, jittered},
+    publisher::{Publisher, Slot},
+};
+
+/// Begins a transaction that writes. A statement that takes longer than this is stuck; and who waits longer for a lock
+/// than this waits for a process that is stuck.
+pub(super) const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL statement_timeout = 15000; \
+     SET LOCAL lock_timeout = 8000; SET LOCAL idle_in_transaction_session_timeout = 10000";
+/// The same where the server waits for its standbys to have applied it.
+pub(super) const BEGIN_APPLIED: &str = "BEGIN; SET LOCAL synchronous_commit = remote_apply; \
+     SET LOCAL statement_timeout = 15000; SET LOCAL lock_timeout = 8000; \
+     SET LOCAL idle_in_transaction_session_timeout = 10000";
+/// Begins a transaction that reads one snapshot.
+const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+     SET LOCAL statement_timeout = 15000; SET LOCAL idle_in_transaction_session_timeout = 10000";
+/// How long a start waits for the server.
+pub(super) const START_PATIENCE: Duration = Duration::from_secs(10);
+/// How often a step runs at most.
+const TRIES: u32 = 5;
+/// How long a whole step may take.
+const STEP_PATIENCE: Duration = Duration::from_secs(25);
+/// Between two runs of a step that met another's.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Figures that are counted.
+#[derive(Default)]
+pub(super) struct Counters {
+    pub(super) commits: AtomicU64,
+    pub(super) writes: AtomicU64,
+    pub(super) duplicates: AtomicU64,
+}
+
+/// What runs steps.
+pub(super) struct Runner {
+    pub(super) pool: Pool,
+    pub(super) publisher: Arc<Publisher>,
+    pub(super) counters: Counters,
+    /// [`BEGIN`] or [`BEGIN_APPLIED`].
+    pub(super) begin: &'static str,
+    /// Bounds the connections that steps which go alone hold, so that reading goes on.
+    pub(super) alone: Semaphore,
+}
+
+/// How a step's transaction ended badly.
+pub(super) enum Ended {
+    /// Nothing is stored.
+    NotStored(Failure),
+    /// It cannot be told whether it is stored.
+    Unknown(Error),
+}
+
+impl Runner {
+    /// Runs a writing step in a transaction of its own.
+    pub(super) async fn write<A, T, F>(&self, args: &A, step: &F) -> Result<T>
+    where
+        A: Sync,
+        F: for<'t> Fn(&'t mut Tx, &'t A) -> BoxFuture<'t, Step<T>> + Sync,
+    {
+        let Ok(_permit) = self.alone.acquire().await else {
+            return Err(Error::unavailable("the store is closed"));
+        };
+        let mut tries = 1;
+        loop {
+            let failure = match self.attempt(args, step).await {
+                Ok(done) => return Ok(done),
+                Err(Ended::Unknown(error)) => return Err(error),
+                Err(Ended::NotStored(failure)) => failure,
+            };
+            if tries >= TRIES || !failure.is_worth_another_try() {
+                return Err(failure.into_error());
+            }
+            sleep(jittered(PAUSE * tries)).await;
+            tries += 1;
+        }
+    }
+
+    async fn attempt<A, T, F>(&self, args: &A, step: &F) -> Result<T, Ended>
+    where
+        F: for<'t> Fn(&'t mut Tx, &'t A) -> BoxFuture<'t, Step<T>>,
+    {
+        let lent = self.pool.get().await.map_err(Ended::NotStored)?;
+        let begun = lent.connection().send_plain(self.begin);
+        let mut tx = Tx::new(Db::new(lent.connection().clone()));
+        let done = match timeout(STEP_PATIENCE, step(&mut tx, args)).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(failure)) => {
+                self.leave(lent, &failure);
+                return Err(Ended::NotStored(failure));
+            }
+            Err(_) => return Err(Ended::NotStored(stuck().into())),
+        };
+        let slot = self.publisher.slot(&tx.effects().envelopes);
+        commit(&lent, begun, tx.take_later()).await?;
+        lent.give_back();
+        self.settle(tx, slot, 1).await;
+        Ok(done)
+    }
+
+    /// After a commit: counts, and hands on.
+    pub(super) async fn settle(&self, tx: Tx, slot: Slot, steps: u64) {
+        let effects = tx.into_effects();
+        self.counters.commits.fetch_add(1, Ordering::Relaxed);
+        self.counters.writes.fetch_add(steps, Ordering::Relaxed);
+        self.counters.duplicates.fetch_add(effects.duplicates, Ordering::Relaxed);
+        slot.publish(effects.envelopes).await;
+    }
+
+    /// Takes back what a step wrote that failed, and keeps the connection where it is sound.
+    pub(super) fn leave(&self, lent: Lent, failure: &Failure) {
+        use tokio_postgres::error::SqlState;
+        let is_sound = match failure {
+            Failure::Refused(_) | Failure::Again => true,
+            Failure::Database(error) => {
+                if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION) {
+                    self.pool.forget_idle();
+                }
+                is_refusal(error)
+                    && error.code() != Some(&SqlState::FEATURE_NOT_SUPPORTED)
+                    && error.code() != Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
+            }
+        };
+        if is_sound {
+            // Its answer comes before those of whoever has the connection next.
+            drop(lent.connection().send_plain("ROLLBACK"));
+            lent.give_back();
+        }
+    }
+
+    /// Runs a step that reads, in one snapshot. Again, when its connection was lost.
+    pub(super) async fn read<A, T, F>(&self, args: &A, step: &F) -> Result<T>
+    where
+        A: Sync,
+        F: for<'t> Fn(&'t Db, &'t A) -> BoxFuture<'t, Step<T>> + Sync,
+    {
+        let mut tries = 1;
+        loop {
+            let failure = match self.look(args, step).await {
+                Ok(found) => return Ok(found),
+                Err(failure) => failure,
+            };
+            if tries >= TRIES || !failure.is_worth_another_try() {
+                return Err(failure.into_error());
+            }
+            sleep(jittered(PAUSE * tries)).await;
+            tries += 1;
+        }
+    }
+
+    async fn look<A, T, F>(&self, args: &A, step: &F) -> Step<T>
+    where
+        F: for<'t> Fn(&'t Db, &'t A) -> BoxFuture<'t, Step<T>>,
+    {
+        let mut lent = self.pool.get().await?;
+        lent.only_reads();
+        drop(lent.connection().send_plain(BEGIN_READING));
+        let db = Db::new(lent.connection().clone());
+        match timeout(STEP_PATIENCE, step(&db, args)).await {
+            Ok(Ok(found)) => {
+                drop(lent.connection().send_plain("COMMIT"));
+                lent.give_back();
+                Ok(found)
+            }
+            Ok(Err(failure)) => {
+                self.leave(lent, &failure);
+                Err(failure)
+            }
+            Err(_) => {
+                // It does not answer: nobody shall wait behind this.
+                lent.abandon();
+                Err(stuck().into())
+            }
+        }
+    }
+}
+
+/// Commits, and looks at everything that was sent before and not looked at: where a statement has failed, COMMIT
+/// says that all is well, and rolls back.
+pub(super) async fn commit(lent: &Lent, begun: Sent, later: Vec<Sent>) -> Result<(), Ended> {
+    let committed = lent.connection().send_plain("COMMIT");
+    let answers = async {
+        for sent in [begun].into_iter().chain(later) {
+            sent.done().await?;
+        }
+        committed.done().await
+    };
+    match timeout(STEP_PATIENCE, answers).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) if is_refusal(&error) => Err(Ended::NotStored(error.into())),
+        Ok(Err(error)) => Err(Ended::Unknown(Error::unknown(error))),
+        Err(_) => Err(Ended::Unknown(Error::unknown("COMMIT is not answered"))),
+    }
+}
+
+fn stuck() -> Error {
+    Error::unavailable("the database does not answer in time")
+}
