@@ -5,8 +5,11 @@
 //! shared by several processes: what is said in a conversation is committed in groups too.
 
 mod backup;
+mod copy;
+mod fields;
 mod mutant;
 mod postgres;
+mod replays;
 mod sqlite;
 mod stored;
 
@@ -17,7 +20,10 @@ use parlour_core::{
     port::store::{CommitSink, Store},
 };
 
-pub use backup::{RestoreError, back_up, restore};
+pub use backup::{RestoreError, back_up, renew, restore};
+pub use copy::{
+    Comparison, CopyError, CopyProgress, LogDifference, LogDigest, TableComparison, Tally, compare, copy,
+};
 #[doc(hidden)]
 pub use mutant::mutant;
 #[doc(hidden)]
@@ -152,6 +158,39 @@ pub enum OpenError {
         address: String,
         /// What is wrong, and what to do.
         reason: String,
+    },
+    /// A process has the database alone, and this one would be one of several.
+    #[error(
+        "{address} is used by a process that has no `bus.redis_url` and so has it alone: stop that one, or give all \
+         processes the same `bus.redis_url`"
+    )]
+    Alone {
+        /// The address, without the password.
+        address: String,
+    },
+    /// Other processes use the database, and this one would have it alone.
+    #[error(
+        "other processes use {address}, and without `bus.redis_url` this one can share it with nobody: stop the others, \
+         or give all processes the same `bus.redis_url`"
+    )]
+    Shared {
+        /// The address, without the password.
+        address: String,
+    },
+    /// Another process has the same number.
+    #[error("another process with the number of this one uses {address}: start this one again")]
+    SameNode {
+        /// The address, without the password.
+        address: String,
+    },
+    /// Statements of one connection reach different connections of the server.
+    #[error(
+        "{address} leads through a pooler that hands connections round (such as PgBouncer in transaction mode): set \
+         `database.session_url` to an address of the server itself, for the one connection that keeps the lease"
+    )]
+    Pooler {
+        /// The address, without the password.
+        address: String,
     },
     /// The database refused.
     #[error("cannot use {}", file.display())]

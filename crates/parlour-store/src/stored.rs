@@ -1,7 +1,7 @@
 //! What every store writes in the same way: the meaning of stored numbers, folded text, the hash of a content.
 
 use parlour_core::{
-    MessageId, Seq,
+    MessageId, Seq, UserId,
     model::{ConversationKind, ConversationState, MessageKind, Role, UserState},
 };
 use sha2::{Digest, Sha256};
@@ -61,6 +61,13 @@ pub(crate) fn limit(n: usize) -> i64 {
 /// For comparison without regard to case.
 pub(crate) fn fold(text: &str) -> String {
     text.to_lowercase()
+}
+
+/// Names the two of a direct conversation and its subject so that no other two and subject have the same name.
+pub(crate) fn direct_key(one: &UserId, other: &UserId, subject: Option<&str>) -> String {
+    let (first, second) = if one <= other { (one, other) } else { (other, one) };
+    let subject = subject.map_or_else(String::new, |subject| format!("/{subject}"));
+    format!("{}:{first}{}:{second}{subject}", first.as_str().len(), second.as_str().len())
 }
 
 /// What must be the same for a repetition to be one. Every part is led by its length, so none runs into the next.
@@ -136,6 +143,26 @@ mod tests {
         ];
         for (place, one) in hashes.iter().enumerate() {
             assert!(hashes.iter().skip(place + 1).all(|other| one != other), "{place}");
+        }
+    }
+
+    #[test]
+    fn direct_keys_do_not_collide() {
+        let user = |id| UserId::new(id).unwrap();
+        let key = |one, other, subject| direct_key(&user(one), &user(other), subject);
+        assert_eq!(key("1", "2", None), key("2", "1", None));
+        let keys = [
+            key("1", "2", None),
+            key("1", "2", Some("")),
+            key("1", "2", Some("a")),
+            key("1", "2/a", None),
+            key("11", "2", None),
+            key("1", "12", None),
+            key("1:2", "3", None),
+            key("1", "22:31:4", None),
+        ];
+        for (place, one) in keys.iter().enumerate() {
+            assert!(keys.iter().skip(place + 1).all(|other| one != other), "{one}");
         }
     }
 }

@@ -8,13 +8,7 @@ use super::{
     facts::View,
     rows::{self, int},
 };
-
-/// Names the two users and the subject so that no other two and subject have the same name.
-pub(super) fn key(one: &UserId, other: &UserId, subject: Option<&str>) -> String {
-    let (first, second) = if one <= other { (one, other) } else { (other, one) };
-    let subject = subject.map_or_else(String::new, |subject| format!("/{subject}"));
-    format!("{}:{first}{}:{second}{subject}", first.as_str().len(), second.as_str().len())
-}
+pub(super) use crate::stored::direct_key as key;
 
 /// The direct conversation with this key.
 pub(super) fn named(db: &Db, key: &str) -> rusqlite::Result<Option<ConversationId>> {
@@ -70,29 +64,4 @@ pub(super) fn adopt_subject(tx: &Tx<'_>, view: &View, subject: &str) -> rusqlite
         tx.db.run("UPDATE conversations SET subject = ?2 WHERE id = ?1", (id, subject))?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn direct_keys_do_not_collide() {
-        let user = |id| UserId::new(id).unwrap();
-        let key = |one, other, subject| super::key(&user(one), &user(other), subject);
-        assert_eq!(key("1", "2", None), key("2", "1", None));
-        let keys = [
-            key("1", "2", None),
-            key("1", "2", Some("")),
-            key("1", "2", Some("a")),
-            key("1", "2/a", None),
-            key("11", "2", None),
-            key("1", "12", None),
-            key("1:2", "3", None),
-            key("1", "22:31:4", None),
-        ];
-        for (place, one) in keys.iter().enumerate() {
-            assert!(keys.iter().skip(place + 1).all(|other| one != other), "{one}");
-        }
-    }
 }

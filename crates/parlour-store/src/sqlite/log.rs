@@ -19,7 +19,7 @@ use super::{
     facts::Sight,
     rows::{self, ChangeKind, MESSAGE, int, maybe_shared, number, seq, text},
 };
-use crate::mutant;
+use crate::{mutant, replays};
 
 impl LogStore for SqliteStore {
     fn memberships(&self, user: UserId) -> BoxFuture<'_, Result<Vec<Membership>>> {
@@ -189,40 +189,11 @@ fn replay(db: &Db, viewer: Option<&UserId>, range: &Range) -> rusqlite::Result<R
     let end = range.up_to.min(head.last_seq);
     // Nothing up to the beginning of one's sight has changed what one sees.
     let begin = range.after.max(sight.begin());
-    let mut messages = changed_messages(db, range, (begin, end), &sight)?.into_iter().peekable();
-    let mut others = other_changes(db, range, (begin, end), &sight)?.into_iter().peekable();
-    let mut envelopes = Vec::new();
-    let mut covered = end;
-    loop {
-        let message_next = match (messages.peek(), others.peek()) {
-            (None, None) => break,
-            (Some(message), Some(other)) => message.change_seq < other.0,
-            (message, _) => message.is_some(),
-        };
-        if envelopes.len() >= range.most {
-            // Everything up to the last that fits; the rest is asked for from there.
-            covered = envelopes.last().map_or(range.after, |last: &(Seq, _)| last.0);
-            break;
-        }
-        if message_next {
-            envelopes.extend(
-                messages
-                    .next()
-                    .map(|message| (message.change_seq, of_message(message, range.after))),
-            );
-        } else {
-            envelopes.extend(others.next().map(|(seq, at, event)| (seq, (at, event))));
-        }
-    }
-    let envelopes = envelopes.into_iter().map(|(seq, (at, event))| Envelope {
-        conversation: Some(range.conversation),
-        epoch: head.epoch,
-        seq: Some(seq),
-        at,
-        origin: None,
-        event,
-    });
-    Ok(Replay { envelopes: envelopes.collect(), covered })
+    let messages = changed_messages(db, range, (begin, end), &sight)?;
+    let others = other_changes(db, range, (begin, end), &sight)?;
+    let &Range { conversation, after, most, .. } = range;
+    let part = replays::Range { conversation, epoch: head.epoch, after, end, most };
+    Ok(part.replay(messages, others))
 }
 
 /// What the viewer may see; `None` when he is no participant.
@@ -267,21 +238,6 @@ fn changed_messages(
         messages.retain(|message| message.edited_at.is_none());
     }
     Ok(messages)
-}
-
-fn of_message(message: Message, after: Seq) -> (i64, Event) {
-    let at = message.deleted_at.or(message.edited_at).unwrap_or(message.created_at);
-    let is_new = message.seq > after;
-    let is_deleted = message.deleted_at.is_some();
-    let message = Arc::new(message);
-    let event = if is_deleted {
-        Event::MessageDeleted(message)
-    } else if is_new {
-        Event::MessageCreated(message)
-    } else {
-        Event::MessageEdited(message)
-    };
-    (at, event)
 }
 
 /// The other Changes in the range, again one more than asked for.

@@ -18,6 +18,8 @@ use super::{
     db::{Db, Step},
     rows::{self, limit, maybe_shared},
 };
+use crate::fields::Fields;
+pub(super) use crate::stored::fold;
 
 impl UserStore for SqliteStore {
     fn save_user(&self, update: ProfileUpdate, now: Millis) -> BoxFuture<'_, Result<User>> {
@@ -106,11 +108,6 @@ impl UserStore for SqliteStore {
     }
 }
 
-/// For comparison without regard to case.
-pub(super) fn fold(text: &str) -> String {
-    text.to_lowercase()
-}
-
 /// Refuses unknown users, unless they are to be made ([`ensure`]). Call it before anything is written.
 pub(super) fn check_known(db: &Db, users: &[&UserId], create: bool) -> Step<()> {
     if !create {
@@ -147,38 +144,6 @@ pub(super) fn touch(db: &Db, users: &[&UserId]) -> rusqlite::Result<()> {
         db.run("UPDATE users SET version = version + 1 WHERE id = ?1", [user.as_str()])?;
     }
     Ok(())
-}
-
-/// The fields of a profile as they are stored: what is not given is NULL.
-#[derive(Clone, PartialEq, Eq, Default)]
-struct Fields {
-    username: Option<Arc<str>>,
-    name: Option<Arc<str>>,
-    email: Option<Arc<str>>,
-    avatar: Option<Arc<str>>,
-}
-
-impl Fields {
-    /// Puts what is known now in the place of what was known.
-    fn updated(&self, update: &ProfileUpdate) -> Self {
-        let newer = |old: &Option<Arc<str>>, new: &Option<Arc<str>>| match new {
-            None => old.clone(),
-            Some(text) if text.is_empty() => None,
-            Some(text) => Some(text.clone()),
-        };
-        Self {
-            username: newer(&self.username, &update.username),
-            name: newer(&self.name, &update.name),
-            email: newer(&self.email, &update.email),
-            avatar: newer(&self.avatar, &update.avatar),
-        }
-    }
-
-    /// Username and name in the form in which they are searched.
-    fn folded(&self, id: &UserId) -> (String, String) {
-        let username = self.username.as_deref().unwrap_or(id.as_str());
-        (fold(username), fold(self.name.as_deref().unwrap_or(username)))
-    }
 }
 
 struct Found {
@@ -319,25 +284,4 @@ fn set_block(
         |row| rows::number(row, 0).map(ConversationId),
     )?;
     Ok(between)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_empty_field_falls_back_to_its_default() {
-        let id = UserId::new("Ann").unwrap();
-        let update = ProfileUpdate {
-            id: id.clone(),
-            username: Some("".into()),
-            name: None,
-            email: None,
-            avatar: None,
-        };
-        let fields = Fields { username: Some("Old".into()), ..Fields::default() };
-        let newer = fields.updated(&update);
-        assert!(newer == Fields::default());
-        assert_eq!(newer.folded(&id), ("ann".to_owned(), "ann".to_owned()));
-    }
 }
