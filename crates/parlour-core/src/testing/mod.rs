@@ -1,6 +1,7 @@
 //! What tests of every crate share: named people, a clock that is driven by hand, and the conformance
 //! suites that every store and every bus runs.
 
+pub mod bus_suite;
 mod clock;
 mod model;
 pub mod store_suite;
