@@ -16,24 +16,32 @@
 //!
 //! How statements share a round trip is told in [`db`]; [`Tx::send`] is for those whose answer nobody needs.
 
+mod accounts;
 mod address;
 mod batch;
 mod checks;
+mod cluster;
+mod copy;
 mod db;
+mod deliveries;
 mod facts;
+mod lease;
 mod migrate;
 mod params;
 mod pool;
 mod publisher;
 mod queue;
 mod rows;
+mod sessions;
+mod sockets;
 mod writer;
 
 use std::sync::{Arc, atomic::Ordering};
 
 use futures_util::future::BoxFuture as Boxed;
 use parlour_core::{
-    Error, Result,
+    Error, NodeId, Result,
+    model::Millis,
     port::{
         BoxFuture,
         store::{CommitSink, StoreStats},
@@ -45,10 +53,12 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
+pub(crate) use self::copy::CopySide;
 use self::{
     address::Server,
     batch::Tx,
     db::{Db, Step},
+    lease::{Lease, Use},
     migrate::server_error,
     pool::Pool,
     publisher::Publisher,
@@ -68,6 +78,10 @@ pub(crate) struct PostgresStore {
     queue: Arc<Queue>,
     tasks: TaskTracker,
     runtime: Handle,
+    lease: Lease,
+    node: NodeId,
+    /// By the server's clock.
+    opened_at: Millis,
 }
 
 /// How many lanes there are for the steps of conversations, of so many connections.
@@ -85,6 +99,11 @@ impl PostgresStore {
         let tasks = TaskTracker::new();
         let server = server(url, &tasks)?;
         let place = server.shown();
+        let how = if options.shared { Use::Shared } else { Use::Alone };
+        let session = options.session_url.as_deref().map(|url| self::server(url, &tasks));
+        let session = session.unwrap_or_else(|| Ok(server.clone()))?;
+        let node = options.node;
+        let lease = Lease::take(session, Some(node), how, options.on_fatal.clone()).await?;
         let begin = prepare(&server, &place).await?.0;
         let connections = options.pool.max(FEWEST_CONNECTIONS);
         let lanes = lanes(connections);
@@ -97,7 +116,14 @@ impl PostgresStore {
             alone: Semaphore::new(((connections - lanes) / 2).max(1)),
         });
         let queue = Queue::new(options.max_queued.max(1), MOST_QUEUED_BYTES, lanes);
-        Ok(Self { runner, queue, tasks, runtime: Handle::current() })
+        let opened_at = runner
+            .write(&(node, !options.shared), &|tx, (node, alone)| {
+                Box::pin(cluster::begin(tx, *node, *alone))
+            })
+            .await;
+        let opened_at = opened_at.map_err(|source| server_error(&place, source))?;
+        let runtime = Handle::current();
+        Ok(Self { runner, queue, tasks, runtime, lease, node, opened_at })
     }
 
     /// Runs a writing step of about that many bytes. It has its place at once, after everything that the same task

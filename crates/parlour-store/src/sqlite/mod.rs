@@ -4,6 +4,7 @@ mod accounts;
 mod batch;
 mod cluster;
 mod conversations;
+mod copy;
 mod db;
 mod directs;
 mod facts;
@@ -53,6 +54,7 @@ use self::{
 };
 use crate::{OpenError, OpenOptions};
 
+pub(crate) use copy::CopySide;
 pub(crate) use file::Place;
 
 /// Bytes of all writing steps that may wait, about.

@@ -1,0 +1,395 @@
+//! Where sockets stand whose clients cannot say it themselves.
+//!
+//! A live row names the process that holds it. When that process is dead (its lease has ended, or its lock can be taken),
+//! its rows are as good as waiting: `cluster` lets them wait when it notices, and a claim takes one at once.
+
+use std::collections::BTreeMap;
+
+use parlour_core::{
+    ConversationId, Epoch, Error, NodeId, Position, Result, Seq,
+    model::Millis,
+    port::{
+        BoxFuture,
+        store::{
+            CLOSED_SOCKET_WAITS, CUT_SOCKET_WAITS, ClaimedSocket, Context, MOST_SWEPT_SOCKETS,
+            MOST_WAITING_SOCKETS, SocketId, SocketKey, SocketStore,
+        },
+    },
+};
+use sha2::{Digest as _, Sha256};
+use tokio_postgres::Row;
+
+use super::{
+    PostgresStore,
+    batch::Tx,
+    cluster,
+    db::{Db, Failure, Step},
+    deliveries, lease,
+    rows::{self, boolean, int, integer, limit, number},
+};
+use crate::stored::fold;
+
+impl SocketStore for PostgresStore {
+    fn claim_socket(
+        &self,
+        key: SocketKey,
+        heads: Vec<(ConversationId, Position)>,
+        in_flight: Vec<(ConversationId, Position)>,
+        now: Millis,
+    ) -> BoxFuture<'_, Result<ClaimedSocket>> {
+        let bytes = (heads.len() + in_flight.len()) * 24 + 128;
+        let heads = in_order(&heads);
+        let claim =
+            Claim { key, heads, in_flight, now, node: self.node, tells: self.lease.tells() };
+        self.write(bytes, claim, |tx, claim| Box::pin(claim.run(tx)))
+    }
+
+    fn acknowledge_socket(
+        &self,
+        context: Context,
+        id: SocketId,
+        received: Vec<(ConversationId, Seq)>,
+    ) -> BoxFuture<'_, Result<()>> {
+        let bytes = received.len() * 64;
+        let args = (context, id, furthest(&received), self.node);
+        self.write(bytes, args, |tx, (context, id, received, node)| {
+            Box::pin(acknowledge(tx, context, *id, received, *node))
+        })
+    }
+
+    fn release_socket(&self, id: SocketId, clean: bool, now: Millis) -> BoxFuture<'_, Result<()>> {
+        let wait = if clean { CLOSED_SOCKET_WAITS } else { CUT_SOCKET_WAITS };
+        let args = (id, now, now.saturating_add(wait), self.node);
+        self.write(32, args, |tx, (id, now, until, node)| {
+            Box::pin(release(tx, *id, *now, *until, *node))
+        })
+    }
+
+    fn sweep_sockets(&self, now: Millis) -> BoxFuture<'_, Result<u64>> {
+        self.write(0, (now, self.lease.tells()), |tx, (now, tells)| {
+            Box::pin(async move {
+                if *tells {
+                    cluster::free_orphans(tx).await?;
+                }
+                let until = now.saturating_add(CUT_SOCKET_WAITS);
+                let sql = "UPDATE sockets SET expires_at = $1 WHERE expires_at = 0";
+                let begun = tx.db.send(sql, &[&until]).await?;
+                let sql = "DELETE FROM sockets WHERE id IN (SELECT id FROM sockets WHERE expires_at <= $1 \
+                             ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
+                let swept = tx.db.send(sql, &[now, &limit(MOST_SWEPT_SOCKETS)]).await?;
+                begun.count().await?;
+                swept.count().await
+            })
+        })
+    }
+}
+
+type Places = BTreeMap<ConversationId, Position>;
+
+/// Of several places in a conversation the first that is named.
+fn in_order(places: &[(ConversationId, Position)]) -> Places {
+    let mut found = Places::new();
+    for (conversation, position) in places {
+        found.entry(*conversation).or_insert(*position);
+    }
+    found
+}
+
+/// Of several places in a conversation the furthest.
+fn furthest(places: &[(ConversationId, Seq)]) -> BTreeMap<ConversationId, Seq> {
+    let mut found = BTreeMap::new();
+    for (conversation, seq) in places {
+        let place = found.entry(*conversation).or_insert(*seq);
+        *place = (*place).max(*seq);
+    }
+    found
+}
+
+/// The columns of places, for statements that take them as arrays.
+fn columns<'a>(
+    places: impl Iterator<Item = (&'a ConversationId, &'a Position)>,
+) -> (Vec<i64>, Vec<i64>, Vec<i64>) {
+    let mut columns = (Vec::new(), Vec::new(), Vec::new());
+    for (conversation, position) in places {
+        columns.0.push(int(conversation.0));
+        columns.1.push(int(position.epoch.0));
+        columns.2.push(int(position.seq.0));
+    }
+    columns
+}
+
+/// A socket that begins, and wants to know where.
+struct Claim {
+    key: SocketKey,
+    heads: Places,
+    in_flight: Vec<(ConversationId, Position)>,
+    now: Millis,
+    node: NodeId,
+    /// Whether a lock that can be taken tells that its process is dead.
+    tells: bool,
+}
+
+/// Rows of a key that wait, or are live in other processes: whether they can be had, the longest waiting first. What a
+/// crash has left has waited longest.
+macro_rules! siblings {
+    ($scope:literal) => {
+        concat!(
+            "SELECT s.id, s.waiting_since IS NOT NULL OR coalesce(n.lease_until <= (",
+            "extract(epoch FROM clock_timestamp()) * 1000)::bigint, false) \
+               OR ($7 AND pg_try_advisory_xact_lock_shared($8 | coalesce(s.node, 0))) \
+             FROM sockets s LEFT JOIN nodes n ON n.id = s.node \
+             WHERE s.user_id = $1 AND s.dialect = $2 AND ",
+            $scope,
+            " AND s.device IS NOT DISTINCT FROM $4 \
+               AND (s.waiting_since IS NULL AND s.node IS DISTINCT FROM $6 OR s.expires_at = 0 OR s.expires_at > $5) \
+               AND (s.agent = $9 OR s.agent IS NULL OR $9 IS NULL) \
+             ORDER BY coalesce(s.waiting_since, 0), s.id"
+        )
+    };
+}
+
+impl Claim {
+    async fn run(&self, tx: &mut Tx) -> Step<ClaimedSocket> {
+        // Claims of one key come one after the other, so that each finds what the last one has left.
+        let alone = tx.db.send("SELECT pg_advisory_xact_lock($1)", &[&self.lock_key()]).await?;
+        let siblings = self.siblings(&tx.db).await?;
+        alone.rows().await?;
+        let free = siblings.iter().find(|(_, free)| *free).map(|(id, _)| *id);
+        let live: Vec<i64> = siblings.iter().filter(|(_, free)| !free).map(|(id, _)| *id).collect();
+        let bounds = self.bounds(&tx.db, &live).await?;
+        match free {
+            Some(id) => self.take(&tx.db, id, &bounds).await,
+            None => {
+                let (user, folded) = (self.key.user.as_str(), fold(self.key.user.as_str()));
+                let sql = "INSERT INTO users (id, created_at, id_fold, username_fold, name_fold) \
+                           VALUES ($1, $2, $3, $3, $3) ON CONFLICT DO NOTHING";
+                tx.send(sql, &[&user, &self.now, &folded]).await?;
+                self.begin(&tx.db, &bounds).await
+            }
+        }
+    }
+
+    /// Different keys rarely share one; then they wait for each other.
+    fn lock_key(&self) -> i64 {
+        let mut hash = Sha256::new();
+        let scope = self.key.scope.map(|scope| scope.0.to_be_bytes());
+        let parts = [
+            Some(self.key.user.as_str().as_bytes()),
+            Some(self.key.dialect.as_bytes()),
+            scope.as_ref().map(<[u8; 8]>::as_slice),
+            self.key.device.as_deref().map(str::as_bytes),
+        ];
+        for part in parts {
+            hash.update([u8::from(part.is_some())]);
+            let part = part.unwrap_or_default();
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let number =
+            hash.finalize().iter().take(8).fold(0, |sum, byte| sum << 8 | i64::from(*byte));
+        // Negative ones are of nobody else's locks.
+        number | i64::MIN
+    }
+
+    async fn siblings(&self, db: &Db) -> Step<Vec<(i64, bool)>> {
+        let scope = self.key.scope.map(|scope| int(scope.0));
+        let sql = match scope {
+            Some(_) => siblings!("s.scope = $3"),
+            None => siblings!("s.scope IS NULL AND $3::bigint IS NULL"),
+        };
+        db.all(
+            sql,
+            &[
+                &self.key.user.as_str(),
+                &self.key.dialect,
+                &scope,
+                &self.key.device.as_deref(),
+                &self.now,
+                &int(self.node.0),
+                &self.tells,
+                &lease::OF_A_NODE,
+                &self.key.agent.map(i64::from),
+            ],
+            |row| Ok((integer(row, 0)?, boolean(row, 1)?)),
+        )
+        .await
+    }
+
+    /// How far the new socket may begin at most: what is in flight here, and where live siblings in other processes are
+    /// proved to be.
+    async fn bounds(&self, db: &Db, live: &[i64]) -> Step<Vec<(ConversationId, Position)>> {
+        let mut bounds = self.in_flight.clone();
+        if !live.is_empty() {
+            let sql =
+                "SELECT conversation, epoch, seq FROM socket_positions WHERE socket = ANY($1)";
+            bounds.extend(db.all(sql, &[&live], place).await?);
+        }
+        Ok(bounds)
+    }
+
+    /// Takes a row that waits, or whose process is dead.
+    async fn take(
+        &self,
+        db: &Db,
+        id: i64,
+        bounds: &[(ConversationId, Position)],
+    ) -> Step<ClaimedSocket> {
+        let sql = "UPDATE sockets SET waiting_since = NULL, expires_at = NULL, node = $2, \
+                     agent = coalesce($3, agent) WHERE id = $1";
+        let params = (int(self.node.0), self.key.agent.map(i64::from));
+        let taken = db.send(sql, &[&id, &params.0, &params.1]).await?;
+        let sql = "SELECT conversation, epoch, seq FROM socket_positions WHERE socket = $1";
+        let positions = db.send(sql, &[&id]).await?;
+        if taken.count().await? == 0 {
+            // Its wait has ended meanwhile.
+            return Err(Failure::Again);
+        }
+        let mut positions: Places = positions.all(place).await?.into_iter().collect();
+        let lowered = lower(&mut positions, bounds);
+        if !lowered.is_empty() {
+            let (conversations, epochs, seqs) = columns(lowered.iter());
+            db
+                .run(
+                    "UPDATE socket_positions p SET seq = l.seq \
+                     FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS l (conversation, epoch, seq) \
+                     WHERE p.socket = $1 AND p.conversation = l.conversation AND p.epoch = l.epoch",
+                    &[&id, &conversations, &epochs, &seqs],
+                )
+                .await?;
+        }
+        Ok(ClaimedSocket { id: socket(id), positions: Some(positions.into_iter().collect()) })
+    }
+
+    /// Makes a row for a first socket.
+    async fn begin(&self, db: &Db, bounds: &[(ConversationId, Position)]) -> Step<ClaimedSocket> {
+        let mut positions = self.heads.clone();
+        let lowered = !lower(&mut positions, bounds).is_empty();
+        let (conversations, epochs, seqs) = columns(positions.iter());
+        let made = db
+            .one(
+                "WITH made AS (INSERT INTO sockets (user_id, dialect, scope, device, agent, node) \
+                     VALUES ($1, $2, $3, $4, $5, $6) RETURNING id), \
+                   placed AS (INSERT INTO socket_positions (socket, conversation, epoch, seq) \
+                     SELECT made.id, c.id, h.epoch, h.seq FROM made, \
+                       unnest($7::bigint[], $8::bigint[], $9::bigint[]) AS h (conversation, epoch, seq) \
+                       JOIN conversations c ON c.id = h.conversation RETURNING conversation) \
+                 SELECT id, (SELECT coalesce(array_agg(conversation), '{}') FROM placed) FROM made",
+                &[
+                    &self.key.user.as_str(),
+                    &self.key.dialect,
+                    &self.key.scope.map(|scope| int(scope.0)),
+                    &self.key.device.as_deref(),
+                    &self.key.agent.map(i64::from),
+                    &int(self.node.0),
+                    &conversations,
+                    &epochs,
+                    &seqs,
+                ],
+                |row| Ok((integer(row, 0)?, row.try_get::<_, Vec<i64>>(1)?)),
+            )
+            .await?;
+        let (id, placed) = made.ok_or(Failure::Again)?;
+        positions.retain(|conversation, _| placed.contains(&int(conversation.0)));
+        let positions = lowered.then(|| positions.into_iter().collect());
+        Ok(ClaimedSocket { id: socket(id), positions })
+    }
+}
+
+fn socket(id: i64) -> SocketId {
+    SocketId(u64::try_from(id).unwrap_or_default())
+}
+
+/// From `conversation, epoch, seq`.
+fn place(row: &Row) -> Step<(ConversationId, Position)> {
+    let position = Position { epoch: Epoch(number(row, 1)?), seq: rows::seq(row, 2)? };
+    Ok((ConversationId(number(row, 0)?), position))
+}
+
+/// Lowers places to bounds in the same life of the same log; those that it has lowered.
+fn lower(positions: &mut Places, bounds: &[(ConversationId, Position)]) -> Places {
+    let mut lowered = Places::new();
+    for (conversation, bound) in bounds {
+        if let Some(position) = positions.get_mut(conversation)
+            && position.epoch == bound.epoch
+            && position.seq > bound.seq
+        {
+            *position = *bound;
+            lowered.insert(*conversation, *bound);
+        }
+    }
+    lowered
+}
+
+async fn acknowledge(
+    tx: &mut Tx,
+    context: &Context,
+    id: SocketId,
+    received: &BTreeMap<ConversationId, Seq>,
+    node: NodeId,
+) -> Step<()> {
+    let (id, user) = (int(id.0), &context.actor.user);
+    // Locked, so that no other process takes it before its places are stored.
+    let held = tx
+        .db
+        .one(
+            "SELECT node = $3, expires_at = 0 FROM sockets WHERE id = $1 AND user_id = $2 FOR SHARE",
+            &[&id, &user.as_str(), &int(node.0)],
+            |row| {
+                let is_true = |column| Ok::<_, Failure>(row.try_get::<_, Option<bool>>(column)? == Some(true));
+                Ok((is_true(0)?, is_true(1)?))
+            },
+        )
+        .await?;
+    let (is_ours, was_freed) = held.ok_or_else(Error::not_found)?;
+    if !is_ours {
+        // Another process has taken it: its client goes on there.
+        return Ok(());
+    }
+    if was_freed {
+        // We were taken for dead, and are not.
+        tx.send("UPDATE sockets SET waiting_since = NULL, expires_at = NULL WHERE id = $1", &[&id])
+            .await?;
+    }
+    let (conversations, seqs): (Vec<i64>, Vec<i64>) =
+        received.iter().map(|(conversation, seq)| (int(conversation.0), int(seq.0))).unzip();
+    // In a log's new life the old place means nothing.
+    tx
+        .send(
+            "INSERT INTO socket_positions AS p (socket, conversation, epoch, seq) \
+             SELECT $1, c.id, c.epoch, least(r.seq, c.last_seq) \
+             FROM unnest($2::bigint[], $3::bigint[]) AS r (conversation, seq) \
+               JOIN conversations c ON c.id = r.conversation \
+             ON CONFLICT (socket, conversation) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq \
+             WHERE excluded.epoch <> p.epoch OR excluded.seq > p.seq",
+            &[&id, &conversations, &seqs],
+        )
+        .await?;
+    deliveries::receive(tx, context, &conversations, &seqs).await
+}
+
+async fn release(tx: &mut Tx, id: SocketId, now: Millis, until: Millis, node: NodeId) -> Step<()> {
+    let id = int(id.0);
+    let released = tx
+        .db
+        .run(
+            "UPDATE sockets SET waiting_since = $2, expires_at = $3 \
+             WHERE id = $1 AND node = $4 AND waiting_since IS NULL",
+            &[&id, &now, &until, &int(node.0)],
+        )
+        .await?;
+    if released > 0 {
+        // Those that have expired make room first.
+        tx.db
+            .run(
+                "DELETE FROM sockets WHERE id IN ( \
+                   SELECT o.id FROM sockets s JOIN sockets o ON o.user_id = s.user_id \
+                     AND o.dialect = s.dialect AND o.scope IS NOT DISTINCT FROM s.scope \
+                     AND o.device IS NOT DISTINCT FROM s.device \
+                   WHERE s.id = $1 AND o.waiting_since IS NOT NULL \
+                   ORDER BY o.expires_at BETWEEN 1 AND $2, o.waiting_since DESC, o.id DESC OFFSET $3)",
+                &[&id, &now, &limit(MOST_WAITING_SOCKETS)],
+            )
+            .await?;
+    }
+    Ok(())
+}
