@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, backup::Progress, config::DbConfig};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-use super::migrate::database_error;
+use super::{backup, migrate::database_error};
 use crate::OpenError;
 
 /// Before this, two connections that write and checkpoint at once can corrupt a WAL database.
@@ -171,11 +171,7 @@ fn temporary_file() -> Result<PathBuf, OpenError> {
 fn copy(original: &Path) -> Result<PathBuf, OpenError> {
     let file = temporary_file()?;
     if original.exists() {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let quietly: Option<fn(Progress)> = None;
-        let copied = Connection::open_with_flags(original, flags)
-            .and_then(|connection| connection.backup(rusqlite::MAIN_DB, &file, quietly));
-        if let Err(source) = copied {
+        if let Err(source) = backup::copy_into(original, &file) {
             if let Some(folder) = file.parent() {
                 // What matters is why there is no copy.
                 let _ = fs::remove_dir_all(folder);
@@ -187,7 +183,7 @@ fn copy(original: &Path) -> Result<PathBuf, OpenError> {
 }
 
 #[cfg(unix)]
-fn private() -> fs::OpenOptions {
+pub(super) fn private() -> fs::OpenOptions {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = File::options();
     options.mode(0o600);
@@ -195,7 +191,7 @@ fn private() -> fs::OpenOptions {
 }
 
 #[cfg(not(unix))]
-fn private() -> fs::OpenOptions {
+pub(super) fn private() -> fs::OpenOptions {
     File::options()
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on stops there")]
 
+mod backup;
 mod durability;
 mod failing;
 mod files;
