@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -20,11 +20,13 @@ use parlour_core::{
     service::{Chat, Rates},
 };
 
+use tokio::time::Instant;
+
 use crate::{
     auth::{self, Auth, secret},
     config::{Config, Loaded},
     demo,
-    gateway::{self, Admission, Dispatcher, Gateway, Hub, listener},
+    gateway::{self, Admission, Dispatcher, Gateway, Hub, listener, socket::Listener},
     http::{self, Api, Inner, Settings},
     jobs,
     metrics::Metrics,
@@ -71,7 +73,7 @@ impl App {
     pub async fn start_with(parts: Parts, loaded: &Loaded, demo: bool) -> anyhow::Result<Self> {
         crate::system::install_crypto();
         let config = &loaded.config;
-        let Parts { node: _, clock, random, store, bus } = parts;
+        let Parts { node: _, clock, random, listener, store, bus } = parts;
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
@@ -134,7 +136,7 @@ impl App {
             metrics,
         });
         jobs::start(&api, &gateway, &tasks);
-        let address = listen(config, &api, &gateway, &tasks).await?;
+        let address = listen(config, listener, &api, &gateway, &tasks).await?;
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), demo, "listening");
         Ok(Self { address, drain: config.server.drain.0, ready, gateway, store, tasks })
     }
@@ -168,6 +170,7 @@ impl App {
 /// Binds and serves: the API, and the figures where they have a listener of their own.
 async fn listen(
     config: &Config,
+    given: Option<Listener>,
     api: &Api,
     gateway: &Arc<Gateway>,
     tasks: &Tasks,
@@ -179,7 +182,10 @@ async fn listen(
         let serving = listener::serve(listener, router, proxies.clone(), tasks.clone());
         tasks.spawn("metrics listener", serving);
     }
-    let listener = bind(&config.server.listen, "server.listen").await?;
+    let listener = match given {
+        Some(listener) => listener,
+        None => bind(&config.server.listen, "server.listen").await?,
+    };
     let address = listener.local_addr()?;
     let window = config.pusher.repeat_window.0;
     let door = Door::new(api.clone(), gateway.pusher.clone(), config.pusher.limits(), window);
@@ -218,7 +224,7 @@ fn pusher(
     Ok(pusher)
 }
 
-async fn bind(place: &str, key: &str) -> anyhow::Result<tokio::net::TcpListener> {
+async fn bind(place: &str, key: &str) -> anyhow::Result<Listener> {
     let mut addresses = tokio::net::lookup_host(place)
         .await
         .with_context(|| format!("`{key}`: `{place}` is no address of the form HOST:PORT"))?;

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 mod demo;
 mod gateway;
+pub mod hash;
 mod http;
 mod jobs;
 pub mod metrics;
@@ -14,3 +15,5 @@ mod pusher;
 pub mod system;
 pub mod tasks;
 mod transfer;
+
+pub use gateway::socket::{Listener, Socket, Transport};

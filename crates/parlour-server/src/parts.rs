@@ -18,6 +18,7 @@ use parlour_store::OpenOptions;
 
 use crate::{
     config::Config,
+    gateway::socket::Listener,
     system::{SystemClock, SystemRandom},
 };
 
@@ -35,6 +36,8 @@ pub struct Parts {
     pub random: Arc<dyn Random>,
     /// Opens the store. What is committed goes to the sink.
     pub store: Opener<dyn CommitSink, dyn Store>,
+    /// Where clients come from; `None`: `server.listen`.
+    pub listener: Option<Listener>,
     /// Opens the bus. What other processes say goes to the listener.
     pub bus: Opener<dyn BusListener, dyn Bus>,
 }
@@ -57,6 +60,7 @@ impl Parts {
             node,
             clock: Arc::new(SystemClock::default()),
             random: Arc::new(random),
+            listener: None,
             store: Box::new(move |sink| {
                 Box::pin(async move { Ok(parlour_store::open(&url, options, sink).await?) })
             }),

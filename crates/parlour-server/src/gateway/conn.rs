@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed},
 };
 
-use foldhash::HashMap;
+use crate::hash::HashMap;
 use parking_lot::Mutex;
 use parlour_core::{
     ConversationId, Seq, UserId,

@@ -117,8 +117,9 @@ impl<S: Speaker> Reader<S> {
             }
             let interest = self.interest();
             let has_open = self.open.len() > 0;
+            // In this order: what is under way ends before more is asked.
             let ready = tokio::select! {
-                ready = ready(&self.link, interest), if interest.is_some() => ready,
+                biased;
                 () = self.link.woken() => {
                     self.speaker.woken();
                     continue;
@@ -127,6 +128,7 @@ impl<S: Speaker> Reader<S> {
                     self.answer(answer);
                     continue;
                 }
+                ready = ready(&self.link, interest), if interest.is_some() => ready,
             };
             match ready {
                 Ok(ready) => {

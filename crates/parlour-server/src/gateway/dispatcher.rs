@@ -79,6 +79,7 @@ impl Dispatcher {
         tasks.spawn("dispatcher", async move {
             loop {
                 let batch = tokio::select! {
+                    biased;
                     batch = self.batches.recv() => batch,
                     () = stopping.stopping() => None,
                 };

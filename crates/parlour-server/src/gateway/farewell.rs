@@ -12,6 +12,7 @@ pub(crate) async fn finish(link: &Link, decoder: &mut Decoder) {
     while !link.is_dead() && link.has_queued() {
         let Some(socket) = link.socket() else { break };
         tokio::select! {
+            biased;
             ready = socket.ready(Interest::WRITABLE) => match ready {
                 Ok(_) => link.flush(),
                 Err(_) => link.abort(),
@@ -31,6 +32,7 @@ async fn linger(link: &Link, decoder: &mut Decoder) {
     while !decoder.is_finished() && !link.is_dead() {
         let Some(socket) = link.socket() else { return };
         tokio::select! {
+            biased;
             ready = socket.ready(Interest::READABLE) => {
                 if ready.is_err() {
                     return;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use foldhash::{HashMap, HashMapExt as _};
+use crate::hash::{HashMap, Seeded};
 use parlour_core::{
     Code, ConversationId, Epoch, Error, Position, Result, Seq,
     model::Membership,
@@ -54,7 +54,7 @@ pub(crate) async fn prepare(gateway: &Gateway, conn: &Arc<Conn>) -> Result<Claim
 /// Sends what its client missed, and lets live events follow.
 pub(crate) async fn follow(gateway: &Gateway, conn: &Arc<Conn>, claimed: Claimed) -> Result<()> {
     let Claimed { memberships, from, _loading } = claimed;
-    let mut covered = HashMap::with_capacity(memberships.len());
+    let mut covered = HashMap::with_capacity_and_hasher(memberships.len(), Seeded::default());
     for own in &memberships {
         let place = from.get(&own.conversation).copied();
         let up_to = match place {

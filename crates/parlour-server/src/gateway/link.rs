@@ -11,12 +11,13 @@ use std::{
 use parking_lot::Mutex;
 use parlour_core::{ConversationId, Seq, limits::Limits};
 use parlour_websocket::Frame;
-use tokio::{net::TcpStream, sync::Notify};
+use tokio::sync::Notify;
 
 use super::{
     close::Close,
     ledger::Track,
     send_queue::{Item, Pushed, SendQueue},
+    socket::Socket,
 };
 use crate::metrics::Metrics;
 
@@ -26,7 +27,7 @@ pub(crate) struct Link {
     limits: Arc<Limits>,
     metrics: Arc<Metrics>,
     /// Empty until the upgrade is through; for ever for streams whose transport takes whole frames.
-    socket: OnceLock<TcpStream>,
+    socket: OnceLock<Socket>,
     /// How it words its end; streams have no words for it.
     codes: Option<Codes>,
     queue: Mutex<SendQueue>,
@@ -97,12 +98,12 @@ impl Link {
     }
 
     /// Gives it its socket, and writes what has waited for it. Only the first call does anything.
-    pub(crate) fn attach(&self, socket: TcpStream) {
+    pub(crate) fn attach(&self, socket: Socket) {
         let _has_one_already = self.socket.set(socket);
         self.flush();
     }
 
-    pub(crate) fn socket(&self) -> Option<&TcpStream> {
+    pub(crate) fn socket(&self) -> Option<&Socket> {
         self.socket.get()
     }
 
@@ -313,12 +314,11 @@ impl Link {
         tracing::debug!(code = close.code, reason = %close.reason, "closing");
     }
 
-    /// Ends the TCP connection now, and not when the last one who knows of the link forgets it: some clients take a
+    /// Ends the connection under it now, and not when the last one who knows of the link forgets it: some clients take a
     /// socket for closed only then, and look at what they open next before that.
     pub(crate) fn hang_up(&self) {
         if let Some(socket) = self.socket.get() {
-            // It may be gone already.
-            let _gone = socket2::SockRef::from(socket).shutdown(std::net::Shutdown::Both);
+            socket.hang_up();
         }
     }
 
@@ -352,7 +352,7 @@ impl Link {
 const GATHER: usize = 64;
 
 /// Writes until everything is out (`true`) or the socket takes no more (`false`).
-fn write_queue(socket: &TcpStream, queue: &mut SendQueue) -> io::Result<bool> {
+fn write_queue(socket: &Socket, queue: &mut SendQueue) -> io::Result<bool> {
     while !queue.is_empty() {
         let mut slices = [io::IoSlice::new(&[]); GATHER];
         let count = queue.slices(&mut slices);

@@ -10,10 +10,11 @@ use std::{
 use axum::{Router, body::Body};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
+use socket2::{Domain, Protocol, Type};
+use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
+use super::socket::{Listener, Socket};
 use crate::{config::Network, tasks::Tasks};
 
 /// How long a client may take to send the head of a request, and how long a connection between two requests stays.
@@ -55,18 +56,19 @@ impl ClientAddress {
 ///
 /// # Errors
 /// Those of the operating system.
-pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+pub(crate) fn bind(address: SocketAddr) -> io::Result<Listener> {
+    let socket =
+        socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    TcpListener::from_std(socket.into()).map(Listener::Tcp)
 }
 
 /// Serves until the shutdown begins. Requests that are under way are finished by their own tasks.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    mut listener: Listener,
     router: Router,
     proxies: Vec<Network>,
     tasks: Tasks,
@@ -74,8 +76,9 @@ pub(crate) async fn serve(
     let router = Arc::new((router, proxies));
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            biased;
             () = tasks.stopping() => return,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
@@ -92,12 +95,12 @@ pub(crate) async fn serve(
 }
 
 async fn connection(
-    stream: TcpStream,
+    stream: Socket,
     peer: SocketAddr,
     shared: Arc<(Router, Vec<Network>)>,
     tasks: Tasks,
 ) {
-    if let Err(error) = stream.set_nodelay(true) {
+    if let Err(error) = stream.set_nodelay() {
         tracing::debug!(%error, "TCP_NODELAY");
     }
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
@@ -119,6 +122,7 @@ async fn connection(
         .with_upgrades();
     tokio::pin!(http);
     let outcome = tokio::select! {
+        biased;
         outcome = http.as_mut() => outcome,
         () = tasks.stopping() => {
             http.as_mut().graceful_shutdown();

@@ -2,7 +2,7 @@
 //!
 //! - [`listener`] accepts and serves HTTP with deadlines; [`upgrade`] turns a request into a socket, [`doors`] knows which path speaks what, [`entry`] lets a connection in and out of the hub.
 //! - [`connection`] reads one socket, [`heard`] says what the bytes meant, [`farewell`] ends it well. [`link`] is what the rest of the process sees of a
-//!   socket: its bounded queue and its deadlines.
+//!   socket: its bounded queue and its deadlines; [`socket`] is the byte stream under it.
 //! - [`client`] is who speaks a dialect over a socket, [`conn`] what the hub sees of him; [`session`] carries out what he asks, [`focus`] a part of it.
 //! - [`resume`] gives what was missed to those who ask for it, [`implicit`] to those who cannot, of which [`missed`] tells what that is; [`ledger`] knows what has proof of arrival.
 //! - [`dispatcher`] takes what the store has committed, in order, to the [`hub`], which knows who listens.
@@ -32,6 +32,7 @@ mod preauth;
 mod resume;
 pub(crate) mod send_queue;
 pub(crate) mod session;
+pub(crate) mod socket;
 mod stream;
 mod sweep;
 pub(crate) mod upgrade;

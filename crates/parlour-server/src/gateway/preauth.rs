@@ -8,9 +8,15 @@ use parlour_core::{
 };
 use parlour_websocket::{Decoder, Frame, Message};
 use parlour_wire::{Request, Tag, native};
-use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncWriteExt as _, Interest},
+    time::timeout,
+};
 
-use super::{Gateway, close::Close, connection, frames::frame, link::Codes, upgrade::Upgraded};
+use super::{
+    Gateway, close::Close, connection, frames::frame, link::Codes, socket::Socket,
+    upgrade::Upgraded,
+};
 
 /// How long the goodbye to somebody who did not sign in may take.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -63,7 +69,7 @@ pub(super) async fn turn_away(gateway: &Gateway, mut socket: Upgraded, why: &Clo
         let mut decoder = connection::decoder(gateway);
         let mut read = vec![0; 512];
         while !decoder.is_finished() {
-            socket.stream.readable().await?;
+            socket.stream.ready(Interest::READABLE).await?;
             match socket.stream.try_read(&mut read) {
                 Ok(0) => break,
                 Ok(count) => {
@@ -91,7 +97,7 @@ async fn sign_in(gateway: &Gateway, token: &str) -> Result<(Identity, Reply)> {
 
 async fn first(
     gateway: &Gateway,
-    stream: &TcpStream,
+    stream: &Socket,
     decoder: &mut Decoder,
     mut early: Vec<u8>,
 ) -> io::Result<First> {
@@ -103,7 +109,7 @@ async fn first(
                 return Ok(first);
             }
         }
-        stream.readable().await?;
+        stream.ready(Interest::READABLE).await?;
         let mut read = vec![0; 4096];
         match stream.try_read(&mut read) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -162,7 +168,7 @@ fn answer(id: Option<u64>, outcome: &Result<Reply>) -> Frame {
     frame(|out| native::answer(id, outcome, out))
 }
 
-async fn say(stream: &mut TcpStream, frames: Vec<Frame>) -> io::Result<()> {
+async fn say(stream: &mut Socket, frames: Vec<Frame>) -> io::Result<()> {
     for frame in frames {
         stream.write_all(frame.as_bytes()).await?;
     }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt as _};
+use crate::hash::{HashMap, Seeded};
 use parlour_core::{
     ConversationId, Result, Seq,
     command::{Reply, ResumeFrom, Resumed, ResyncReason},
@@ -84,7 +84,7 @@ async fn replay(
     positions: Option<Vec<ResumeFrom>>,
 ) -> Result<(Resumed, HashMap<ConversationId, Seq>)> {
     let memberships = subscribe(gateway, conn, subscribed).await?;
-    let mut heads = HashMap::with_capacity(memberships.len());
+    let mut heads = HashMap::with_capacity_and_hasher(memberships.len(), Seeded::default());
     let mut resumed = Resumed::default();
     let wanted: HashMap<_, _> =
         positions.iter().flatten().map(|position| (position.conversation, *position)).collect();

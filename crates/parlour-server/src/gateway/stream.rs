@@ -219,6 +219,7 @@ async fn gather(open: &Open, wait: Duration) -> Result<Vec<u8>> {
     tokio::pin!(resumed);
     loop {
         tokio::select! {
+            biased;
             outcome = &mut resumed => {
                 outcome?;
                 break;

@@ -43,8 +43,9 @@ pub(super) async fn run(gateway: Arc<Gateway>) {
     let mut count = 0u32;
     loop {
         tokio::select! {
-            _ = ticks.tick() => {}
+            biased;
             () = gateway.tasks.stopping() => return,
+            _ = ticks.tick() => {}
         }
         count = count.wrapping_add(1);
         gateway.hub.sweep_typing();

@@ -19,7 +19,6 @@ use parlour_core::{Code, Error, command::Identity, limits::rate_limited};
 use parlour_websocket::handshake::{self, UpgradeRequest};
 use parlour_wire::Dialect;
 use sha2::Digest as _;
-use tokio::net::TcpStream;
 
 use super::{
     Gateway,
@@ -30,7 +29,9 @@ use super::{
     entry::{self, Entered, Running, Wish},
     listener::ClientAddress,
     preauth::{self, SignedIn},
-    session, stream,
+    session,
+    socket::Socket,
+    stream,
 };
 use crate::{auth::Surface, http::error::Problem, metrics::CloseReason, pusher::door};
 
@@ -53,7 +54,7 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
 
 /// A socket that has been taken over from HTTP.
 pub(crate) struct Upgraded {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Socket,
     /// What the client had sent right behind its request.
     pub(crate) early: Vec<u8>,
 }
@@ -329,6 +330,6 @@ pub(crate) fn switching(accept: &str, protocol: Option<&'static str>) -> Respons
 /// Gets the bare socket back from hyper.
 pub(crate) async fn take_over(upgrade: OnUpgrade) -> Option<Upgraded> {
     let upgraded = upgrade.await.ok()?;
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    let parts = upgraded.downcast::<TokioIo<Socket>>().ok()?;
     Some(Upgraded { stream: parts.io.into_inner(), early: parts.read_buf.to_vec() })
 }

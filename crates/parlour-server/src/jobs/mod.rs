@@ -74,8 +74,9 @@ fn every<F: Future<Output = ()> + Send + 'static>(
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let over = tokio::select! {
-                _ = ticks.tick() => false,
+                biased;
                 () = stopping.stopping() => true,
+                _ = ticks.tick() => false,
             };
             job().await;
             if over {

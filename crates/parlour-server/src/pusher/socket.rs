@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use foldhash::HashMap;
+use crate::hash::HashMap;
 use parlour_core::{
     UserId,
     limits::{Bucket, Rate},

@@ -34,7 +34,7 @@ impl ClusterStore for SqliteStore {
     }
 
     fn database_time(&self) -> BoxFuture<'_, Result<Millis>> {
-        Box::pin(std::future::ready(Ok(wall_clock())))
+        Box::pin(std::future::ready(Ok(self.wall_clock())))
     }
 }
 

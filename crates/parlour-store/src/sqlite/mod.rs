@@ -1,12 +1,14 @@
 //! The store on SQLite: one writing thread with group commit, and a few reading ones.
 
 mod accounts;
+mod backup;
 mod batch;
 mod cluster;
 mod conversations;
 mod copy;
 mod db;
 mod directs;
+mod driven;
 mod facts;
 mod file;
 mod lists;
@@ -47,13 +49,16 @@ use tokio::sync::{oneshot, watch};
 use self::{
     batch::{Tx, Write},
     db::{Db, Step},
+    driven::Seat,
     file::Held,
     queue::{Queue, Refused},
     readers::Readers,
-    writer::{Counters, Jobs, Writer},
+    writer::{Counters, Jobs, Pen, Writer},
 };
 use crate::{OpenError, OpenOptions};
 
+pub use driven::{DrivenDatabase, Simulated};
+pub(crate) use backup::{back_up, renew, restore};
 pub(crate) use copy::CopySide;
 pub(crate) use file::Place;
 
@@ -63,11 +68,28 @@ const MOST_QUEUED_BYTES: usize = 32 << 20;
 /// The store. Dropping it closes it, and waits for that.
 pub(crate) struct SqliteStore {
     queue: Arc<Jobs>,
-    readers: Readers,
+    reading: Reading,
     counters: Arc<Counters>,
     opened_at: Millis,
     ended: watch::Receiver<()>,
     writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Who reads.
+enum Reading {
+    /// Threads of the store.
+    Threads(Readers),
+    /// The callers themselves, in a simulation.
+    Callers(Arc<Seat>),
+}
+
+impl Reading {
+    fn close(&self) {
+        match self {
+            Self::Threads(readers) => readers.close(),
+            Self::Callers(seat) => seat.notify(),
+        }
+    }
 }
 
 impl SqliteStore {
@@ -96,12 +118,10 @@ impl SqliteStore {
         let counters = Arc::<Counters>::default();
         let (running, ended) = watch::channel(());
         let writer = Writer {
-            db: Db::new(connection),
+            pen: Pen::new(Db::new(connection), counters.clone(), wal_pages),
             queue: queue.clone(),
             options,
             sink,
-            counters: counters.clone(),
-            wal_pages,
             readers: reader_threads,
             held,
             ended: running,
@@ -115,7 +135,36 @@ impl SqliteStore {
             }
         };
         let opened_at = cluster::wall_clock();
-        Ok(Self { queue, readers, counters, opened_at, ended, writer })
+        let reading = Reading::Threads(readers);
+        Ok(Self { queue, reading, counters, opened_at, ended, writer })
+    }
+
+    /// A store without threads: its writer is run by who simulates.
+    fn driven(
+        seat: Arc<Seat>,
+        queue: Arc<Jobs>,
+        ended: watch::Receiver<()>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let opened_at = (seat.shared.simulated.clock)();
+        let (reading, writer) = (Reading::Callers(seat), Mutex::new(None));
+        Self { queue, reading, counters, opened_at, ended, writer }
+    }
+
+    /// The wall clock of the database.
+    fn wall_clock(&self) -> Millis {
+        match &self.reading {
+            Reading::Threads(_) => cluster::wall_clock(),
+            Reading::Callers(seat) => (seat.shared.simulated.clock)(),
+        }
+    }
+
+    /// Where the processes of a simulation meet.
+    fn seat(&self) -> Option<Arc<Seat>> {
+        match &self.reading {
+            Reading::Threads(_) => None,
+            Reading::Callers(seat) => Some(seat.clone()),
+        }
     }
 
     /// Queues a writing step of about that many bytes. It is queued at once, in the order of the calls, and
@@ -127,6 +176,9 @@ impl SqliteStore {
     ) -> BoxFuture<'_, Result<T>> {
         let (job, answer) = Write::new(step);
         let queued = self.queue.push(bytes + 64, Box::new(job));
+        if let Reading::Callers(seat) = &self.reading {
+            seat.notify();
+        }
         answered(queued.map(|()| answer), Error::unknown)
     }
 
@@ -135,7 +187,10 @@ impl SqliteStore {
         &self,
         read: impl FnOnce(&Db) -> Step<T> + Send + 'static,
     ) -> BoxFuture<'_, Result<T>> {
-        answered(self.readers.read(read), Error::unavailable)
+        match &self.reading {
+            Reading::Threads(readers) => answered(readers.read(read), Error::unavailable),
+            Reading::Callers(seat) => Box::pin(seat.read(read)),
+        }
     }
 }
 
@@ -162,7 +217,7 @@ impl Store for SqliteStore {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         self.queue.close();
-        self.readers.close();
+        self.reading.close();
         let mut ended = self.ended.clone();
         // An error means that the writer has dropped its end, which is what we wait for.
         Box::pin(async move { while ended.changed().await.is_ok() {} })
@@ -181,7 +236,7 @@ impl Store for SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.queue.close();
-        self.readers.close();
+        self.reading.close();
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(writer) = writer
             // The last owner may be the sink, which the writer itself drops at its end.

@@ -77,7 +77,8 @@ fn run(db: &Db, queue: &Queue<Read>) {
     }
 }
 
-fn in_snapshot<T>(db: &Db, read: impl FnOnce(&Db) -> Step<T>) -> Result<T> {
+/// Answers from one snapshot.
+pub(super) fn in_snapshot<T>(db: &Db, read: impl FnOnce(&Db) -> Step<T>) -> Result<T> {
     let done = catch_unwind(AssertUnwindSafe(|| {
         // Dropped at the end, which rolls back: there is nothing to commit.
         let _snapshot = db.connection().unchecked_transaction()?;

@@ -31,7 +31,15 @@ impl SocketStore for SqliteStore {
         now: Millis,
     ) -> BoxFuture<'_, Result<ClaimedSocket>> {
         let bytes = (heads.len() + in_flight.len()) * 24 + 128;
-        self.write(bytes, move |tx| claim(tx, &key, &heads, &in_flight, now))
+        let seat = self.seat();
+        self.write(bytes, move |tx| {
+            let Some(seat) = &seat else { return claim(tx, &key, &heads, &in_flight, now) };
+            let elsewhere = seat.held_elsewhere();
+            let in_flight = [&*in_flight, &*positions_elsewhere(tx.db, &key, &elsewhere)?].concat();
+            let claimed = claim(tx, &key, &heads, &in_flight, now)?;
+            seat.hold(claimed.id.0);
+            Ok(claimed)
+        })
     }
 
     fn acknowledge_socket(
@@ -45,6 +53,9 @@ impl SocketStore for SqliteStore {
     }
 
     fn release_socket(&self, id: SocketId, clean: bool, now: Millis) -> BoxFuture<'_, Result<()>> {
+        if let Some(seat) = self.seat() {
+            seat.let_go(id.0);
+        }
         self.write(32, move |tx| Ok(release(tx.db, id, clean, now)?))
     }
 
@@ -130,6 +141,32 @@ fn claim(
     let positions =
         if waiting.is_some() || lowered > 0 { Some(positions(tx.db, id)?) } else { None };
     Ok(ClaimedSocket { id: SocketId(u64::try_from(id).unwrap_or_default()), positions })
+}
+
+/// Where live sockets of the same key stand that other processes hold, of those that a simulation puts on one database.
+fn positions_elsewhere(
+    db: &Db,
+    key: &SocketKey,
+    sockets: &[u64],
+) -> rusqlite::Result<Vec<(ConversationId, Position)>> {
+    let mut found = Vec::new();
+    for socket in sockets {
+        let is_sibling = db.exists(
+            "SELECT 1 FROM sockets WHERE id = ?1 AND waiting_since IS NULL AND user = ?2 AND dialect = ?3 \
+               AND scope IS ?4 AND device IS ?5",
+            (
+                int(*socket),
+                key.user.as_str(),
+                key.dialect,
+                key.scope.map(|scope| int(scope.0)),
+                &key.device,
+            ),
+        )?;
+        if is_sibling {
+            found.extend(positions(db, int(*socket))?);
+        }
+    }
+    Ok(found)
 }
 
 /// Where a new socket stands.

@@ -148,11 +148,7 @@ impl Finished {
 }
 
 impl Pen {
-    pub(super) fn new(
-        db: Db,
-        counters: Arc<Counters>,
-        wal_pages: Arc<AtomicI32>,
-    ) -> Self {
+    pub(super) fn new(db: Db, counters: Arc<Counters>, wal_pages: Arc<AtomicI32>) -> Self {
         Self { db, counters, wal_pages, erased: false, copied: 0 }
     }
 

@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use foldhash::HashMap;
+use crate::hash::HashMap;
 use parking_lot::Mutex;
 use parlour_core::{
     Code, ConversationId, Error, Seq, UserId,

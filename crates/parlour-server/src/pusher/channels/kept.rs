@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use foldhash::HashMap;
+use crate::hash::HashMap;
 use parlour_wire::pusher::{ChannelName, Payload};
 
 /// How long an event stays in a history.

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use foldhash::HashMap;
+use crate::hash::HashMap;
 use parlour_wire::pusher::{ChannelName, webhook::WebhookEvent};
 
 /// How long they are held back; looked at every second, so that none waits for more than three.

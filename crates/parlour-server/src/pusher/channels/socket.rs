@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use foldhash::{HashMap, HashSet};
+use crate::hash::{HashMap, HashSet};
 use parlour_core::command::Identity;
 use parlour_wire::pusher::{ChannelName, SignedInUser, SocketId};
 use tokio::sync::Semaphore;

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use foldhash::{HashMap, HashSet};
+use crate::hash::{HashMap, HashSet};
 use parlour_core::event::Durability;
 use parlour_websocket::Frame;
 use parlour_wire::pusher::{
