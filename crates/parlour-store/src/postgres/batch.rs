@@ -1,5 +1,7 @@
 //! The transaction that a writing step runs in, and what steps leave behind beside their rows.
 
+use std::sync::{Mutex, PoisonError};
+
 use parlour_core::event::Envelope;
 
 use super::{
@@ -12,7 +14,8 @@ pub(super) struct Tx {
     /// Its connection.
     pub(super) db: Db,
     effects: Effects,
-    later: Vec<Sent>,
+    /// Never locked: it makes this one shareable between threads, as a reference.
+    later: Mutex<Vec<Sent>>,
 }
 
 /// What steps leave behind beside their rows; nothing of it counts before the commit.
@@ -24,19 +27,19 @@ pub(super) struct Effects {
 
 impl Tx {
     pub(super) fn new(db: Db) -> Self {
-        Self { db, effects: Effects::default(), later: Vec::new() }
+        Self { db, effects: Effects::default(), later: Mutex::default() }
     }
 
     /// Sends a statement whose answer nobody needs: that it worked is looked at with the commit.
     pub(super) async fn send(&mut self, sql: &str, params: &[&dyn Param]) -> Step<()> {
         let sent = self.db.send(sql, params).await?;
-        self.later.push(sent);
+        self.later.get_mut().unwrap_or_else(PoisonError::into_inner).push(sent);
         Ok(())
     }
 
     /// What [`Self::send`] has sent.
     pub(super) fn take_later(&mut self) -> Vec<Sent> {
-        std::mem::take(&mut self.later)
+        std::mem::take(self.later.get_mut().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Goes to the sink after the commit.

@@ -75,6 +75,22 @@ impl Failure {
             },
         }
     }
+
+    /// Whether every step would fail in the same way now: the database is away, full, or will not be written to.
+    pub(super) fn concerns_all(&self) -> bool {
+        match self {
+            Self::Refused(error) => error.code == parlour_core::Code::Unavailable,
+            Self::Again => true,
+            Self::Database(error) => is_passing(error) && !self.is_lock_timeout(),
+        }
+    }
+
+    /// Whether a lock was waited for in vain, or a statement took too long.
+    pub(super) fn is_lock_timeout(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        let code = error.code();
+        code == Some(&SqlState::LOCK_NOT_AVAILABLE) || code == Some(&SqlState::QUERY_CANCELED)
+    }
 }
 
 /// Whether the server ended the connection: it shuts down, has crashed, or somebody ended this one.
@@ -154,7 +170,7 @@ impl Db {
     }
 
     /// Sends statements without parameters, separated by semicolons; they are on their way when this returns.
-    pub(super) fn send_plain(&self, sql: &'static str) -> Sent {
+    pub(super) fn send_plain(&self, sql: &str) -> Sent {
         self.connection.send_plain(sql)
     }
 

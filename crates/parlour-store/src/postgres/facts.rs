@@ -28,9 +28,9 @@ pub(super) struct View {
     pub(super) latest_at: Millis,
     /// The actor's place; `None` when he is no participant.
     pub(super) mine: Option<Mine>,
-    authority: Authority,
-    user: UserId,
-    blocked: bool,
+    pub(super) authority: Authority,
+    pub(super) user: UserId,
+    pub(super) blocked: bool,
 }
 
 /// A participant's place.

@@ -21,19 +21,33 @@ mod address;
 mod batch;
 mod checks;
 mod cluster;
+mod conversations;
 mod copy;
 mod db;
+mod decisions;
 mod deliveries;
+mod directs;
 mod facts;
+mod group;
+mod group_facts;
+mod group_rows;
+mod lane;
 mod lease;
+mod lists;
+mod log;
+mod marks;
+mod messages;
 mod migrate;
+mod pages;
 mod params;
+mod participants;
 mod pool;
 mod publisher;
 mod queue;
 mod rows;
 mod sessions;
 mod sockets;
+mod users;
 mod writer;
 
 use std::sync::{Arc, atomic::Ordering};
@@ -51,13 +65,15 @@ use tokio::{
     runtime::Handle,
     sync::{Semaphore, oneshot},
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use self::copy::CopySide;
 use self::{
     address::Server,
     batch::Tx,
     db::{Db, Step},
+    group::{Done, Item},
+    lane::{Lane, Queued},
     lease::{Lease, Use},
     migrate::server_error,
     pool::Pool,
@@ -76,6 +92,9 @@ const FEWEST_CONNECTIONS: usize = 4;
 pub(crate) struct PostgresStore {
     runner: Arc<Runner>,
     queue: Arc<Queue>,
+    lanes: Vec<Arc<Lane>>,
+    /// Ends the lanes.
+    ended: CancellationToken,
     tasks: TaskTracker,
     runtime: Handle,
     lease: Lease,
@@ -122,8 +141,39 @@ impl PostgresStore {
             })
             .await;
         let opened_at = opened_at.map_err(|source| server_error(&place, source))?;
-        let runtime = Handle::current();
-        Ok(Self { runner, queue, tasks, runtime, lease, node, opened_at })
+        let (runtime, ended) = (Handle::current(), CancellationToken::new());
+        let lanes: Vec<_> = (0..lanes).map(|_| Arc::<Lane>::default()).collect();
+        for lane in &lanes {
+            let begin = format!("{begin}{}", writer::IN_LANE);
+            let most = options.max_batch.max(1);
+            let serve = lane::serve(lane.clone(), runner.clone(), begin, most, ended.clone());
+            tasks.spawn_on(serve, &runtime);
+        }
+        Ok(Self { runner, queue, lanes, ended, tasks, runtime, lease, node, opened_at })
+    }
+
+    /// Runs a step together with others of its conversation's lane. It has its place at once, as in [`Self::write`].
+    fn group(&self, bytes: usize, item: Item) -> BoxFuture<'_, Result<Done>> {
+        let place = usize::try_from(item.conversation().0).unwrap_or_default() % self.lanes.len();
+        let Some(lane) = self.lanes.get(place) else {
+            return Box::pin(async { Err(Error::internal("there are no lanes")) });
+        };
+        let turn = match self.queue.enter(bytes + 64, Way::Lane(place)) {
+            Ok(turn) => turn,
+            Err(refused) => return Box::pin(async move { Err(Error::unavailable(refused)) }),
+        };
+        let (reply, answer) = oneshot::channel();
+        let queued = Queued { item, turn, reply };
+        if queued.turn.has_come() {
+            lane.push(queued);
+        } else {
+            let lane = lane.clone();
+            self.spawn(async move {
+                queued.turn.come().await;
+                lane.push(queued);
+            });
+        }
+        Box::pin(answered(answer))
     }
 
     /// Runs a writing step of about that many bytes. It has its place at once, after everything that the same task
@@ -147,11 +197,7 @@ impl PostgresStore {
             // Who asked may have gone.
             let _ = reply.send(outcome);
         });
-        Box::pin(async {
-            answer
-                .await
-                .unwrap_or_else(|_| Err(Error::unknown("a writing step ended without an answer")))
-        })
+        Box::pin(answered(answer))
     }
 
     /// Runs a step that reads, which sees every write that was answered before.
@@ -178,6 +224,11 @@ impl PostgresStore {
             duplicates: counters.duplicates.load(Ordering::Relaxed),
         }
     }
+}
+
+async fn answered<T>(answer: oneshot::Receiver<Result<T>>) -> Result<T> {
+    let lost = |_| Err(Error::unknown("a writing step ended without an answer"));
+    answer.await.unwrap_or_else(lost)
 }
 
 fn server(url: &str, tasks: &TaskTracker) -> Result<Server, OpenError> {

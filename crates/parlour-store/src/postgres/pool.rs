@@ -62,10 +62,10 @@ impl Connection {
     }
 
     /// Sends statements without parameters; they are on their way when this returns.
-    pub(super) fn send_plain(self: &Arc<Self>, sql: &'static str) -> Sent {
-        let connection = self.clone();
+    pub(super) fn send_plain(self: &Arc<Self>, sql: &str) -> Sent {
+        let (connection, sql) = (self.clone(), sql.to_owned());
         Sent::start(Box::pin(async move {
-            connection.client.batch_execute(sql).await?;
+            connection.client.batch_execute(&sql).await?;
             Ok((Vec::new(), 0))
         }))
     }
@@ -203,6 +203,11 @@ pub(super) struct Lent {
 impl Lent {
     pub(super) const fn connection(&self) -> &Arc<Connection> {
         &self.connection
+    }
+
+    /// Whether it is lost.
+    pub(super) fn is_closed(&self) -> bool {
+        self.connection.client.is_closed()
     }
 
     /// What follows only reads, in a transaction: it may be left at any time.

@@ -30,17 +30,21 @@ pub(super) const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = on; SET LO
 pub(super) const BEGIN_APPLIED: &str = "BEGIN; SET LOCAL synchronous_commit = remote_apply; \
      SET LOCAL statement_timeout = 15000; SET LOCAL lock_timeout = 8000; \
      SET LOCAL idle_in_transaction_session_timeout = 10000";
+/// What a lane's transactions add: their statements look up what is named, however little the server knows about the
+/// sizes of tables that have just begun to grow. And a lane does not wait long for one conversation.
+pub(super) const IN_LANE: &str = "; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; \
+     SET LOCAL enable_mergejoin = off; SET LOCAL lock_timeout = 4000";
 /// Begins a transaction that reads one snapshot.
 const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
      SET LOCAL statement_timeout = 15000; SET LOCAL idle_in_transaction_session_timeout = 10000";
 /// How long a start waits for the server.
 pub(super) const START_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a step runs at most.
-const TRIES: u32 = 5;
+pub(super) const TRIES: u32 = 5;
 /// How long a whole step may take.
-const STEP_PATIENCE: Duration = Duration::from_secs(25);
+pub(super) const STEP_PATIENCE: Duration = Duration::from_secs(25);
 /// Between two runs of a step that met another's.
-const PAUSE: Duration = Duration::from_millis(20);
+pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 /// Figures that are counted.
 #[derive(Default)]
@@ -121,8 +125,12 @@ impl Runner {
         let effects = tx.into_effects();
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
         self.counters.writes.fetch_add(steps, Ordering::Relaxed);
-        self.counters.duplicates.fetch_add(effects.duplicates, Ordering::Relaxed);
+        self.count_duplicates(effects.duplicates);
         slot.publish(effects.envelopes).await;
+    }
+
+    pub(super) fn count_duplicates(&self, duplicates: u64) {
+        self.counters.duplicates.fetch_add(duplicates, Ordering::Relaxed);
     }
 
     /// Takes back what a step wrote that failed, and keeps the connection where it is sound.
@@ -211,6 +219,6 @@ pub(super) async fn commit(lent: &Lent, begun: Sent, later: Vec<Sent>) -> Result
     }
 }
 
-fn stuck() -> Error {
+pub(super) fn stuck() -> Error {
     Error::unavailable("the database does not answer in time")
 }

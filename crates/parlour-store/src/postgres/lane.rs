@@ -1,0 +1,269 @@
+//! Lanes: each takes what has gathered for its conversations during the last commit into the next (group commit).
+
+use std::{
+    collections::VecDeque,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::FutureExt as _;
+use parlour_core::{Error, Result};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::{Instant, sleep, timeout, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    batch::Tx,
+    db::{Db, Failure, Step},
+    facts,
+    group::{self, Done, Item, Outcome, Trace},
+    pool::{Lent, jittered},
+    queue::Turn,
+    writer::{Ended, PAUSE, Runner, STEP_PATIENCE, TRIES, commit, stuck},
+};
+
+/// Bytes of one transaction, about.
+const BATCH_BYTES: usize = 1 << 20;
+/// How long it is tried to find out what became of a COMMIT that was not answered.
+const SETTLING: Duration = Duration::from_secs(5);
+
+/// A step that waits in a lane.
+pub(super) struct Queued {
+    pub(super) item: Item,
+    /// Dropped with the answer: then what was called after it has its turn.
+    pub(super) turn: Turn,
+    pub(super) reply: oneshot::Sender<Result<Done>>,
+}
+
+impl Queued {
+    fn answer(self, answer: Result<Done>) {
+        drop(self.turn);
+        // Who asked may have gone.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// What waits. It is bounded by the store's queue, which lets nothing in past its bounds.
+#[derive(Default)]
+pub(super) struct Lane {
+    waiting: Mutex<VecDeque<Queued>>,
+    filled: Notify,
+}
+
+impl Lane {
+    pub(super) fn push(&self, queued: Queued) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(queued);
+        self.filled.notify_one();
+    }
+
+    /// Waits until something is there, and takes at most so many.
+    async fn take(&self, most: usize) -> Vec<Queued> {
+        loop {
+            let taken = self.take_some(most);
+            if !taken.is_empty() {
+                return taken;
+            }
+            self.filled.notified().await;
+        }
+    }
+
+    fn take_some(&self, most: usize) -> Vec<Queued> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        while taken.len() < most
+            && let Some(next) = waiting.front()
+            && (taken.is_empty() || bytes + next.turn.bytes() <= BATCH_BYTES)
+            && let Some(next) = waiting.pop_front()
+        {
+            bytes += next.turn.bytes();
+            taken.push(next);
+        }
+        taken
+    }
+}
+
+/// Serves a lane until the store has ended.
+pub(super) async fn serve(
+    lane: Arc<Lane>,
+    runner: Arc<Runner>,
+    begin: String,
+    most: usize,
+    ended: CancellationToken,
+) {
+    let mut worker = Worker { runner, begin, lent: None };
+    loop {
+        let batch = tokio::select! {
+            batch = lane.take(most) => batch,
+            () = ended.cancelled() => return,
+        };
+        if AssertUnwindSafe(worker.work(batch)).catch_unwind().await.is_err() {
+            // Those whom it concerns are told that it is not known. The connection is given up with its transaction.
+            worker.lent = None;
+            tracing::error!("a group of writing steps panicked");
+        }
+    }
+}
+
+struct Worker {
+    runner: Arc<Runner>,
+    /// How its transactions begin.
+    begin: String,
+    /// The connection that it keeps.
+    lent: Option<Lent>,
+}
+
+impl Worker {
+    /// Runs and answers a batch; where that fails, its conversations apart, and then its steps.
+    async fn work(&mut self, batch: Vec<Queued>) {
+        let mut parts = VecDeque::from([batch]);
+        while let Some(part) = parts.pop_front() {
+            let (items, waiting) = part
+                .into_iter()
+                .map(|queued| {
+                    let Queued { item, turn, reply } = queued;
+                    (item, (turn, reply))
+                })
+                .unzip::<_, _, Vec<_>, Vec<_>>();
+            let done = self.run(&items).await;
+            let part = items.into_iter().zip(waiting);
+            let part = part.map(|(item, (turn, reply))| Queued { item, turn, reply });
+            match done {
+                Ok(answers) => part.zip(answers).for_each(|(queued, answer)| queued.answer(answer)),
+                Err(failure) => match split(part.collect(), &failure) {
+                    Ok(smaller) => {
+                        smaller.into_iter().rev().for_each(|part| parts.push_front(part))
+                    }
+                    Err(part) => fail(part, failure),
+                },
+            }
+        }
+    }
+
+    /// Runs steps in one transaction: their answers. Again, where they met another process's.
+    async fn run(&mut self, items: &[Item]) -> Step<Vec<Result<Done>>> {
+        let mut tries = 1;
+        loop {
+            let failure = match self.attempt(items).await {
+                Ok(answers) => return Ok(answers),
+                Err(failure) => failure,
+            };
+            if tries >= TRIES || !failure.is_worth_another_try() {
+                return Err(failure);
+            }
+            sleep(jittered(PAUSE * tries)).await;
+            tries += 1;
+        }
+    }
+
+    async fn attempt(&mut self, items: &[Item]) -> Step<Vec<Result<Done>>> {
+        let lent = match self.lent.take().filter(|lent| !lent.is_closed()) {
+            Some(lent) => lent,
+            None => self.runner.pool.get().await?,
+        };
+        let begun = lent.connection().send_plain(&self.begin);
+        let mut tx = Tx::new(Db::new(lent.connection().clone()));
+        let outcome = match timeout(STEP_PATIENCE, group::run(&mut tx, items)).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(failure)) => {
+                self.runner.leave(lent, &failure);
+                return Err(failure);
+            }
+            Err(_) => return Err(stuck().into()),
+        };
+        if matches!(outcome.trace, Trace::Nothing) {
+            drop(lent.connection().send_plain("ROLLBACK"));
+            self.lent = Some(lent);
+            self.runner.count_duplicates(tx.effects().duplicates);
+            return Ok(outcome.answers);
+        }
+        let slot = self.runner.publisher.slot(&tx.effects().envelopes);
+        match commit(&lent, begun, tx.take_later()).await {
+            Ok(()) => self.lent = Some(lent),
+            Err(Ended::NotStored(failure)) => return Err(failure),
+            Err(Ended::Unknown(error)) => {
+                drop(lent);
+                match self.find_out(&outcome).await {
+                    Some(true) => {}
+                    Some(false) => return Err(Error::unavailable(error).into()),
+                    None => return Ok(items.iter().map(|_| Err(unknown())).collect()),
+                }
+            }
+        }
+        let steps = outcome.answers.iter().filter(|answer| answer.is_ok()).count() as u64;
+        self.runner.settle(tx, slot, steps).await;
+        Ok(outcome.answers)
+    }
+
+    /// Whether a COMMIT that was not answered has stored what it should (guarantee G2).
+    async fn find_out(&self, outcome: &Outcome) -> Option<bool> {
+        let end = Instant::now() + SETTLING;
+        while Instant::now() < end {
+            match timeout_at(end, self.look(outcome)).await {
+                Ok(Ok(is_stored)) => {
+                    tracing::info!(is_stored, "a commit that was not answered is settled");
+                    return Some(is_stored);
+                }
+                Ok(Err(_)) => sleep(jittered(PAUSE * 5)).await,
+                Err(_) => break,
+            }
+        }
+        tracing::warn!("it could not be found out in time whether a commit was stored");
+        None
+    }
+
+    /// Takes the rows of the conversations: so the lost transaction, which had them, has ended. Then looks.
+    async fn look(&self, outcome: &Outcome) -> Step<bool> {
+        let lent = self.runner.pool.get().await?;
+        let begun = lent.connection().send_plain(self.runner.begin);
+        let tx = Tx::new(Db::new(lent.connection().clone()));
+        facts::lock(&tx.db, &outcome.conversations).await?;
+        let is_there = group::is_there(&tx, &outcome.trace).await?;
+        begun.done().await?;
+        drop(lent.connection().send_plain("ROLLBACK"));
+        lent.give_back();
+        Ok(is_there)
+    }
+}
+
+/// Takes a part that failed for a reason that may be one member's apart: by conversations, which keeps the order in
+/// each, and one conversation's step by step. What fails because the database is away fails as a whole.
+fn split(part: Vec<Queued>, failure: &Failure) -> Result<Vec<Vec<Queued>>, Vec<Queued>> {
+    if part.len() < 2 || failure.concerns_all() {
+        return Err(part);
+    }
+    let mut conversations: Vec<Vec<Queued>> = Vec::new();
+    for queued in part {
+        let id = queued.item.conversation();
+        let same = conversations
+            .iter_mut()
+            .find(|others| others.first().is_some_and(|other| other.item.conversation() == id));
+        match same {
+            Some(same) => same.push(queued),
+            None => conversations.push(vec![queued]),
+        }
+    }
+    if conversations.len() > 1 {
+        return Ok(conversations);
+    }
+    if failure.is_lock_timeout() {
+        return Err(conversations.into_iter().flatten().collect());
+    }
+    Ok(conversations.into_iter().flatten().map(|queued| vec![queued]).collect())
+}
+
+/// Tells all the same.
+fn fail(part: Vec<Queued>, failure: Failure) {
+    let error = failure.into_error();
+    tracing::warn!(error = ?error, steps = part.len(), "writing steps failed");
+    for queued in part {
+        let same = Error::new(error.code, error.message.clone());
+        queued.answer(Err(same));
+    }
+}
+
+fn unknown() -> Error {
+    Error::unknown("the connection was lost in COMMIT, and it could not be found out in time")
+}
