@@ -1,5 +1,7 @@
 //! What every store writes in the same way: the meaning of stored numbers, folded text, the hash of a content.
 
+use std::sync::Arc;
+
 use parlour_core::{
     MessageId, Seq, UserId,
     model::{ConversationKind, ConversationState, MessageKind, Role, UserState},
@@ -63,6 +65,11 @@ pub(crate) fn fold(text: &str) -> String {
     text.to_lowercase()
 }
 
+/// What a patch really changes: the new text, empty when it removes one.
+pub(crate) fn difference(new: Option<&Arc<str>>, old: Option<&Arc<str>>) -> Option<Arc<str>> {
+    new.filter(|new| old.map_or("", |old| old) != &***new).cloned()
+}
+
 /// Names the two of a direct conversation and its subject so that no other two and subject have the same name.
 pub(crate) fn direct_key(one: &UserId, other: &UserId, subject: Option<&str>) -> String {
     let (first, second) = if one <= other { (one, other) } else { (other, one) };
@@ -107,6 +114,11 @@ impl Sight {
     pub(crate) fn of(mut past: Vec<(Seq, Seq)>, joined: Seq) -> Self {
         past.push((joined, Seq(u64::MAX)));
         Self { ranges: past }
+    }
+
+    /// Whether nothing is hidden.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.ranges == [(Seq::ZERO, Seq(u64::MAX))]
     }
 
     /// Whether it holds this seq.

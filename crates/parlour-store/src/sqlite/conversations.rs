@@ -28,6 +28,7 @@ use super::{
     rows::{self, CONVERSATION, ChangeKind, int},
     users,
 };
+use crate::stored::difference;
 
 impl ConversationStore for SqliteStore {
     fn create_conversation(
@@ -322,9 +323,4 @@ fn change(
     let changed = Event::ConversationChanged { title, state, metadata, by };
     tx.publish(view.envelope(Some(seq), at, context.origin, changed));
     Ok(conversation)
-}
-
-/// What a patch really changes: the new text, empty when it removes one.
-fn difference(new: Option<&Arc<str>>, old: Option<&Arc<str>>) -> Option<Arc<str>> {
-    new.filter(|new| old.map_or("", |old| old) != &***new).cloned()
 }
