@@ -260,7 +260,9 @@ mod tests {
         assert_eq!(counts.values().filter(|count| **count == 2).count() as u64, faults.repeated);
         assert!(!seqs.is_sorted());
         let near = |count: u64, expected: u64| count.abs_diff(expected) < expected / 2;
-        assert!(near(faults.dropped, 100) && near(faults.repeated, 100) && near(faults.delayed, 200));
+        assert!(
+            near(faults.dropped, 100) && near(faults.repeated, 100) && near(faults.delayed, 200)
+        );
     }
 
     #[test]

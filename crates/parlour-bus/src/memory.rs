@@ -80,8 +80,7 @@ impl MemoryBus {
         // Listeners are called without the lock: they may speak themselves.
         let others: Vec<_> = {
             let members = self.exchange.members.lock();
-            let concerned =
-                members.iter().filter(|m| m.node != from && m.hears(&message.topic));
+            let concerned = members.iter().filter(|m| m.node != from && m.hears(&message.topic));
             concerned.map(|member| member.listener.clone()).collect()
         };
         for listener in others.iter().filter_map(Weak::upgrade) {
@@ -146,10 +145,7 @@ mod tests {
     use super::*;
 
     impl Rig for MemoryBus {
-        fn join(
-            &self,
-            listener: Arc<dyn BusListener>,
-        ) -> BoxFuture<'_, (NodeId, Arc<dyn Bus>)> {
+        fn join(&self, listener: Arc<dyn BusListener>) -> BoxFuture<'_, (NodeId, Arc<dyn Bus>)> {
             let joined = self.join(&listener);
             let node = joined.node().unwrap();
             let member: Arc<dyn Bus> = Arc::new(Kept { joined, _listener: listener });

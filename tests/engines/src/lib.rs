@@ -5,12 +5,14 @@
 
 pub mod postgres;
 pub mod redis;
+mod redis_groups;
 mod supervised;
 
 use std::net::{SocketAddr, TcpListener};
 
 pub use postgres::{Database, Postgres};
 pub use redis::Redis;
+pub use redis_groups::{Cluster, MASTER, Sentinel};
 pub use supervised::Supervised;
 
 /// A port that is free at the moment.

@@ -3,10 +3,11 @@
 use std::{
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
 
 use crate::{Supervised, free_port};
@@ -58,6 +59,31 @@ impl Redis {
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Runs a command on the server at a port of this machine; what it answers, as `redis-cli` prints it.
+    ///
+    /// # Errors
+    /// When the server refuses, or `redis-cli` is missing.
+    pub fn cli(port: u16, command: &[&str]) -> Result<String> {
+        let Some(program) = crate::postgres::find(&["redis-cli", "valkey-cli"]) else {
+            bail!("redis-cli is not installed");
+        };
+        let output = Command::new(program)
+            .args(["-e", "-h", "127.0.0.1", "-p", &port.to_string()])
+            .args(command)
+            .stdin(Stdio::null())
+            .output()?;
+        if !output.status.success() {
+            bail!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+    }
+
+    /// The port by which a cluster's servers speak with each other.
+    pub(crate) fn cluster_port(&self) -> Result<String> {
+        let mut after = self.arguments.iter().skip_while(|argument| *argument != "--cluster-port");
+        after.nth(1).cloned().context("it is not part of a cluster")
     }
 
     /// Its folder.

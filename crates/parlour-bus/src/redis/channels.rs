@@ -176,9 +176,9 @@ mod tests {
         assert_eq!(partition(&channel), PARTITION_OF_CHANNEL);
     }
 
-    const PARTITIONS_OF_CONVERSATIONS: [u8; 4] = [0; 4];
-    const PARTITIONS_OF_USERS: [u8; 3] = [0; 3];
-    const PARTITION_OF_CHANNEL: u8 = 0;
+    const PARTITIONS_OF_CONVERSATIONS: [u8; 4] = [47, 6, 53, 43];
+    const PARTITIONS_OF_USERS: [u8; 3] = [52, 33, 29];
+    const PARTITION_OF_CHANNEL: u8 = 17;
 
     #[test]
     fn conversations_are_spread_evenly() {

@@ -185,6 +185,10 @@ impl Bus for RedisBus {
         self.shared.tell(&gone, |port| port.change.notify_one());
     }
 
+    fn share(&self, topic: &Topic) -> Option<u32> {
+        Some(partition(topic).into())
+    }
+
     fn is_healthy(&self) -> bool {
         self.shared.is_healthy()
     }

@@ -212,7 +212,8 @@ mod tests {
         let (taken, _) = outbox.take(|_| true);
         assert_eq!(seqs(&taken), (1..=11).collect::<Vec<_>>());
         assert!(outbox.is_empty());
-        assert_eq!((outbox.queue.lock().hints, outbox.queue.lock().bytes), (0, 0));
+        let queue = outbox.queue.lock();
+        assert_eq!((queue.hints, queue.bytes), (0, 0));
     }
 
     #[test]

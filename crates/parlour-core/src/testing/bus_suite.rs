@@ -319,7 +319,11 @@ pub async fn large_hints_arrive_whole(rig: &dyn Rig) {
         user: user(&format!("user-{number}")),
         status: PresenceStatus::Online,
         last_seen: 0,
-        conversations: conversations.iter().copied().take(if number == 7 { 3_000 } else { 3 }).collect(),
+        conversations: conversations
+            .iter()
+            .copied()
+            .take(if number == 7 { 3_000 } else { 3 })
+            .collect(),
     };
     let payload: Arc<[u8]> = (0..900_000_u32).map(|byte| (byte % 251) as u8).collect();
     a.say(&Topic::Everyone, Hint::Presence((0..2_000).map(seen).collect()));
