@@ -20,6 +20,18 @@ pub(crate) type HashMap<K, V> = std::collections::HashMap<K, V, Seeded>;
 /// A set.
 pub(crate) type HashSet<K> = std::collections::HashSet<K, Seeded>;
 
+/// How a table is made that is not a default one.
+pub(crate) trait HashMapExt {
+    /// One with room for so many.
+    fn with_capacity(capacity: usize) -> Self;
+}
+
+impl<K, V> HashMapExt for HashMap<K, V> {
+    fn with_capacity(capacity: usize) -> Self {
+        Self::with_capacity_and_hasher(capacity, Seeded::default())
+    }
+}
+
 /// From now on tables that this thread makes have this seed: for simulations.
 pub fn repeat(seed: u64) {
     SEED.set(Some(seed));

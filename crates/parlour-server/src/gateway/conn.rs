@@ -5,7 +5,6 @@ use std::sync::{
     atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed},
 };
 
-use crate::hash::HashMap;
 use parking_lot::Mutex;
 use parlour_core::{
     ConversationId, Seq, UserId,
@@ -23,6 +22,7 @@ use super::{
     link::Link,
     send_queue::Item,
 };
+use crate::hash::HashMap;
 
 /// A signed-in connection. One socket carries one, but for Pusher sockets, of which every chat channel is one.
 pub(crate) struct Conn {

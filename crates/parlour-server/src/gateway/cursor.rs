@@ -2,11 +2,12 @@
 //!
 //! It needs no memory of the server and carries no authority: it only says what the client has.
 
-use crate::hash::HashMap;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use parlour_core::{
     Code, ConversationId, Epoch, Error, Position, Result, Seq, command::ResumeFrom,
 };
+
+use crate::hash::HashMap;
 
 /// The first byte: which form the rest has.
 const VERSION: u8 = 1;

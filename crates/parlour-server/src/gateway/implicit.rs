@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::hash::{HashMap, Seeded};
 use parlour_core::{
     Code, ConversationId, Epoch, Error, Position, Result, Seq,
     model::Membership,
@@ -14,6 +13,7 @@ use tokio::{
 };
 
 use super::{Gateway, conn::Conn, hub::Loading, ledger::Track, missed, resume};
+use crate::hash::{HashMap, HashMapExt as _};
 
 /// How long a new socket waits for an old one of the same client that is just being closed.
 const SETTLING: Duration = Duration::from_millis(30);
@@ -54,7 +54,7 @@ pub(crate) async fn prepare(gateway: &Gateway, conn: &Arc<Conn>) -> Result<Claim
 /// Sends what its client missed, and lets live events follow.
 pub(crate) async fn follow(gateway: &Gateway, conn: &Arc<Conn>, claimed: Claimed) -> Result<()> {
     let Claimed { memberships, from, _loading } = claimed;
-    let mut covered = HashMap::with_capacity_and_hasher(memberships.len(), Seeded::default());
+    let mut covered = HashMap::with_capacity(memberships.len());
     for own in &memberships {
         let place = from.get(&own.conversation).copied();
         let up_to = match place {

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use crate::hash::{HashMap, Seeded};
 use parlour_core::{
     ConversationId, Result, Seq,
     command::{Reply, ResumeFrom, Resumed, ResyncReason},
@@ -21,6 +20,7 @@ use super::{
     conn::Conn,
     frames::{Frames, frame},
 };
+use crate::hash::{HashMap, HashMapExt as _};
 
 /// Resumes a connection that asked for it; the answer is the connection's own last word before live events.
 pub(super) async fn native(
@@ -84,7 +84,7 @@ async fn replay(
     positions: Option<Vec<ResumeFrom>>,
 ) -> Result<(Resumed, HashMap<ConversationId, Seq>)> {
     let memberships = subscribe(gateway, conn, subscribed).await?;
-    let mut heads = HashMap::with_capacity_and_hasher(memberships.len(), Seeded::default());
+    let mut heads = HashMap::with_capacity(memberships.len());
     let mut resumed = Resumed::default();
     let wanted: HashMap<_, _> =
         positions.iter().flatten().map(|position| (position.conversation, *position)).collect();

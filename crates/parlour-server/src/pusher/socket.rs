@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use crate::hash::HashMap;
 use parlour_core::{
     UserId,
     limits::{Bucket, Rate},
@@ -32,6 +31,7 @@ use crate::gateway::{
     frames::frame,
     upgrade::Upgraded,
 };
+use crate::hash::HashMap;
 
 /// Serves a socket until it ends.
 pub(super) async fn run(

@@ -19,7 +19,6 @@ use std::{
     time::Duration,
 };
 
-use crate::hash::HashMap;
 use parking_lot::Mutex;
 use parlour_core::{
     Code, ConversationId, Error, Seq, UserId,
@@ -36,6 +35,7 @@ use slab::Slab;
 pub(crate) use self::subscribe::Loading;
 use self::{receipts::Told, typing::Typing};
 use super::{close::Close, conn::Conn};
+use crate::hash::HashMap;
 use crate::metrics::{Metrics, Transport};
 
 /// Who is here and listens to what.

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use crate::hash::HashMap;
 use parlour_core::{
     ConversationId, Seq, UserId,
     event::{Event, PresenceStatus},
@@ -14,6 +13,7 @@ use parlour_wire::Place;
 
 use super::{Hub, Slot, State, Subscriber, Topic, flush};
 use crate::gateway::{close::Close, conn::Conn};
+use crate::hash::HashMap;
 
 impl Hub {
     /// A connection is about to read its user's conversations, until what this gives is dropped.

@@ -6,8 +6,9 @@ use std::{
     time::Duration,
 };
 
-use crate::hash::HashMap;
 use parlour_wire::pusher::{ChannelName, Payload};
+
+use crate::hash::HashMap;
 
 /// How long an event stays in a history.
 const HISTORY_TTL: Duration = Duration::from_secs(24 * 3_600);

@@ -2,8 +2,9 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use crate::hash::HashMap;
 use parlour_wire::pusher::{ChannelName, webhook::WebhookEvent};
+
+use crate::hash::HashMap;
 
 /// How long they are held back; looked at every second, so that none waits for more than three.
 const WAIT: Duration = Duration::from_secs(2);

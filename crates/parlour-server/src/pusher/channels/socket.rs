@@ -8,13 +8,13 @@ use std::{
     time::Duration,
 };
 
-use crate::hash::{HashMap, HashSet};
 use parlour_core::command::Identity;
 use parlour_wire::pusher::{ChannelName, SignedInUser, SocketId};
 use tokio::sync::Semaphore;
 
 use super::super::apps::App;
 use crate::gateway::link::Link;
+use crate::hash::{HashMap, HashSet};
 
 /// So many channels of the chat are opened at the same time; further ones wait their turn.
 const OPENING: usize = 4;

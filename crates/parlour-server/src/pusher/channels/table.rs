@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use crate::hash::{HashMap, HashSet};
 use parlour_core::event::Durability;
 use parlour_websocket::Frame;
 use parlour_wire::pusher::{
@@ -25,6 +24,7 @@ use super::{
 };
 use crate::{
     gateway::{conn::Conn, frames::frame, link::Link, send_queue::Item},
+    hash::{HashMap, HashSet},
     pusher::{apps::App, hooks::Hooks},
 };
 
