@@ -1,5 +1,5 @@
 # Parlour: `make run` to try it, `make test` to check everything.
-.PHONY: help run build test crash power matrix drop bench autobahn fuzz clean
+.PHONY: help run build test crash power torture matrix drop bench autobahn fuzz clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -18,6 +18,9 @@ crash: ## Kill the server 20 times under load; nothing may be lost (CRASHES=, SE
 
 power: ## 500 power cuts, made up from what the server does to its files; nothing may be lost (CUTS=, SEED=)
 	@scripts/power.sh
+
+torture: ## Break processes, database, bus and links under load; nothing may be lost (SEED=, MINUTES=, PROCESSES=, STORE=, FAULTS=)
+	@scripts/torture.sh
 
 matrix: ## Every kind of client talks with every other, all see the same (MESSAGES=, KINDS=)
 	@scripts/matrix.sh talk

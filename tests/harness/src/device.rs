@@ -3,8 +3,10 @@
 //! Everything it asks and gets is recorded. It applies Changes as a client should, but judges nothing:
 //! that is the checker's work.
 
+mod marks;
+
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::{
         Arc,
@@ -17,7 +19,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::{
-    held::{Held, Position},
+    held::{Held, Marks, Position},
     history::{Action, Answer, Cause, Change, Kind, Recorder, What},
     rest::Rest,
     socket::{Incoming, Socket},
@@ -26,6 +28,12 @@ use crate::{
 
 /// Numbers for operations and connections; one for the whole run.
 static NUMBERS: AtomicU64 = AtomicU64::new(1);
+
+/// A number for an operation or a connection that no other has.
+#[must_use]
+pub fn next_number() -> u64 {
+    NUMBERS.fetch_add(1, Relaxed)
+}
 
 /// Every conversation's secret word begins so.
 pub const MARKER: &str = "secret-";
@@ -47,8 +55,12 @@ pub struct Device {
     open: BTreeMap<u64, Action>,
     /// Of the open ones, those that were refused for now.
     again: Vec<u64>,
+    marks: Marks,
+    /// Conversations whose marks are to be loaded.
+    unloaded: BTreeSet<u64>,
     socket: Option<(u64, Socket)>,
     cause: Option<Cause>,
+    patience: Duration,
 }
 
 impl Device {
@@ -63,9 +75,22 @@ impl Device {
             held: Held::default(),
             open: BTreeMap::new(),
             again: Vec::new(),
+            marks: Marks::default(),
+            unloaded: BTreeSet::new(),
             socket: None,
             cause: None,
+            patience: PATIENCE,
         }
+    }
+
+    /// How long a server may take for each frame of a return; 20 s if nothing is said.
+    pub const fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    /// Goes to another process from the next connection on.
+    pub const fn move_to(&mut self, address: SocketAddr) {
+        self.address = address;
     }
 
     /// Whether it has a connection.
@@ -92,8 +117,8 @@ impl Device {
     /// When the server is away, refuses, or goes away meanwhile. Then it may be called again.
     pub async fn connect(&mut self) -> Result<()> {
         let mut socket = Socket::connect(self.address, &self.user).await?;
-        let conn = NUMBERS.fetch_add(1, Relaxed);
-        let (hello, _) = socket.frame(PATIENCE).await?;
+        let conn = next_number();
+        let (hello, _) = socket.frame(self.patience).await?;
         if hello["type"] != "hello" {
             bail!("the first frame is no hello: {hello}");
         }
@@ -114,7 +139,7 @@ impl Device {
     /// # Errors
     /// When there is no connection; the operation stays open, and is repeated on the next one.
     pub async fn ask(&mut self, action: Action) -> Result<u64> {
-        let op = NUMBERS.fetch_add(1, Relaxed);
+        let op = next_number();
         self.open.insert(op, action.clone());
         self.invoke(op, &action).await?;
         Ok(op)
@@ -187,7 +212,7 @@ impl Device {
     async fn resume(&mut self, conn: u64) -> Result<()> {
         for (conversation, position) in self.held.of_unknown_epoch() {
             // He was added while connected: the event does not name the epoch, the conversation does.
-            let rest = Rest::new(self.address, &self.user)?;
+            let rest = Rest::new(self.address, &self.user)?.patience(self.patience);
             let answer = rest.get(&format!("/api/v1/conversations/{conversation}")).await?;
             position.epoch = answer.body["epoch"].as_u64().unwrap_or(0);
         }
@@ -197,11 +222,12 @@ impl Device {
             .map(|(id, p)| json!({"conversation_id": id, "epoch": p.epoch, "seq": p.seq, "receipts": p.receipts}))
             .collect();
         self.recorder.add(What::Resume { conn, device: self.name.clone() });
-        let id = NUMBERS.fetch_add(1, Relaxed);
+        let id = next_number();
         self.signal(&json!({"type": "resume", "id": id, "positions": positions})).await?;
+        let patience = self.patience;
         loop {
             let (_, socket) = self.socket.as_mut().context("not connected")?;
-            let (frame, text) = socket.frame(PATIENCE).await?;
+            let (frame, text) = socket.frame(patience).await?;
             if frame["type"] == "reply" && frame["id"] == id {
                 return self.resumed(&frame);
             }
@@ -254,6 +280,7 @@ impl Device {
             "receipt" => {
                 let id = number(frame, "conversation_id")?;
                 let version = number(frame, "version")?;
+                self.marked(id, frame)?;
                 if let Some(position) = self.held.position(id) {
                     position.receipts = position.receipts.max(version);
                 }
@@ -267,7 +294,10 @@ impl Device {
                 self.start(number(conversation, "id")?, Position { epoch, seq, receipts });
                 Ok(())
             }
-            "resync_required" => bail!("resync_required on a live connection: {frame}"),
+            "resync_required" => {
+                self.cut();
+                Ok(())
+            }
             _ if frame["seq"].is_u64() => {
                 let conversation = number(frame, "conversation_id")?;
                 let change = read_change(frame)?;
@@ -322,12 +352,16 @@ impl Device {
             .filter(|e| e["seq"].is_u64())
             .map(read_change)
             .collect::<Result<Vec<_>>>()?;
+        for receipt in events.iter().filter(|event| event["type"] == "receipt") {
+            self.marked(conversation, receipt)?;
+        }
         let device = self.name.clone();
         let record =
             What::Replay { device, conn, conversation, after, up_to, changes: changes.clone() };
         self.recorder.add(record);
         // His own leaving and return in it begin nothing anew: what he may see of between is in it, too.
         for change in &changes {
+            self.moved(conversation, change);
             self.held.apply(conversation, change);
         }
         if let Some(position) = self.held.position(conversation) {
@@ -337,6 +371,7 @@ impl Device {
     }
 
     fn take(&mut self, conversation: u64, change: &Change) {
+        self.moved(conversation, change);
         let own = change.user.as_deref() == Some(&self.user);
         match change.kind {
             Kind::Joined if own => {
@@ -350,6 +385,8 @@ impl Device {
 
     fn start(&mut self, conversation: u64, position: Position) {
         self.held.start(conversation, position);
+        self.marks.forget(conversation);
+        self.unloaded.insert(conversation);
         let (device, seq) = (self.name.clone(), position.seq);
         self.recorder.add(What::Base { device, conversation, seq });
     }

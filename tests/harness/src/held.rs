@@ -101,3 +101,31 @@ impl Held {
         }
     }
 }
+
+/// How far everybody has received and read, as a device knows it.
+#[derive(Debug, Default)]
+pub struct Marks(HashMap<u64, BTreeMap<String, (u64, u64)>>);
+
+impl Marks {
+    /// By user: received up to, read up to.
+    #[must_use]
+    pub fn of(&self, conversation: u64) -> BTreeMap<String, (u64, u64)> {
+        self.0.get(&conversation).cloned().unwrap_or_default()
+    }
+
+    /// Takes a user's marks over; they never go back.
+    pub(crate) fn take(&mut self, conversation: u64, user: &str, (delivered, read): (u64, u64)) {
+        let known = self.0.entry(conversation).or_default().entry(user.into()).or_default();
+        *known = (known.0.max(delivered), known.1.max(read));
+    }
+
+    pub(crate) fn forget(&mut self, conversation: u64) {
+        self.0.remove(&conversation);
+    }
+
+    pub(crate) fn forget_user(&mut self, conversation: u64, user: &str) {
+        if let Some(known) = self.0.get_mut(&conversation) {
+            known.remove(user);
+        }
+    }
+}

@@ -108,6 +108,19 @@ impl Server {
         self.address
     }
 
+    /// How it was started, and is started again.
+    pub const fn options(&mut self) -> &mut Options {
+        &mut self.options
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
     /// Its folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -183,6 +196,23 @@ impl Server {
     pub async fn restart(&mut self) -> Result<()> {
         self.child = spawn(&self.options, self.address)?;
         self.wait_until_ready().await
+    }
+
+    /// Starts it again without waiting until it is ready.
+    ///
+    /// # Errors
+    /// When the program is gone.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.child = spawn(&self.options, self.address)?;
+        Ok(())
+    }
+
+    /// Sends it a signal that asks it to end, and does not wait.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn ask_to_end(&self) -> Result<()> {
+        self.signal(Signal::TERM)
     }
 
     /// The last lines of its log.

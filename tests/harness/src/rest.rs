@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub struct Rest {
     address: SocketAddr,
     token: String,
+    patience: Duration,
 }
 
 /// What came back.
@@ -49,7 +50,14 @@ impl Rest {
     /// # Errors
     /// When no token can be minted.
     pub fn new(address: SocketAddr, user: &str) -> Result<Self> {
-        Ok(Self { address, token: token::for_user(user)? })
+        Ok(Self { address, token: token::for_user(user)?, patience: PATIENCE })
+    }
+
+    /// With another time for each request.
+    #[must_use]
+    pub const fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// `GET path`.
@@ -58,6 +66,15 @@ impl Rest {
     /// When there is no answer.
     pub async fn get(&self, path: &str) -> Result<Answer> {
         self.call(Method::GET, path, None).await
+    }
+
+    /// `GET path`, for what is no JSON.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn text(&self, path: &str) -> Result<String> {
+        let (_, bytes) = self.bytes(Method::GET, path, None).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// `POST path` with a JSON body.
@@ -102,12 +119,27 @@ impl Rest {
     /// # Errors
     /// When there is no answer.
     pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer> {
-        tokio::time::timeout(PATIENCE, self.exchange(method, path, body))
+        let (status, bytes) = self.bytes(method, path, body).await?;
+        Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
+    }
+
+    async fn bytes(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(u16, Bytes)> {
+        tokio::time::timeout(self.patience, self.exchange(method, path, body))
             .await
             .with_context(|| format!("no answer to {path}"))?
     }
 
-    async fn exchange(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer> {
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(u16, Bytes)> {
         let stream = TcpStream::connect(self.address).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let request = Request::builder()
@@ -122,8 +154,7 @@ impl Rest {
             let response = sender.send_request(request).await?;
             let status = response.status().as_u16();
             let bytes = response.into_body().collect().await?.to_bytes();
-            let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-            anyhow::Ok(Answer { status, body })
+            anyhow::Ok((status, bytes))
         };
         // The connection's own end comes after the answer, and is of no interest.
         let (answer, _) = tokio::join!(exchange, connection);

@@ -1,6 +1,9 @@
 //! A native-protocol connection on a plain WebSocket library: JSON out, JSON in.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, bail};
 use futures_util::{SinkExt, StreamExt};
@@ -30,7 +33,11 @@ pub enum Incoming {
 
 /// An open connection.
 #[derive(Debug)]
-pub struct Socket(WebSocketStream<TcpStream>);
+pub struct Socket {
+    stream: WebSocketStream<TcpStream>,
+    /// When anything came last.
+    heard: Instant,
+}
 
 impl Socket {
     /// Connects as a user, with the token in the header.
@@ -70,7 +77,7 @@ impl Socket {
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
             let (socket, _) = client_async_with_config(request, stream, Some(config)).await?;
-            anyhow::Ok(Self(socket))
+            anyhow::Ok(Self { stream: socket, heard: Instant::now() })
         };
         tokio::time::timeout(PATIENCE, connect).await.context("the handshake takes too long")?
     }
@@ -80,7 +87,21 @@ impl Socket {
     /// # Errors
     /// When the connection is gone.
     pub async fn send(&mut self, frame: &Value) -> Result<()> {
-        self.0.send(Message::text(frame.to_string())).await.context("the connection is gone")
+        self.stream.send(Message::text(frame.to_string())).await.context("the connection is gone")
+    }
+
+    /// How long nothing has come, not even an answer to a ping.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        self.heard.elapsed()
+    }
+
+    /// Asks for a sign of life.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub async fn ping(&mut self) -> Result<()> {
+        self.stream.send(Message::Ping(bytes::Bytes::new())).await.context("the connection is gone")
     }
 
     /// The next frame, or the end. May be dropped and called again.
@@ -89,7 +110,9 @@ impl Socket {
     /// When a frame is no JSON text.
     pub async fn receive(&mut self) -> Result<Incoming> {
         loop {
-            match self.0.next().await {
+            let next = self.stream.next().await;
+            self.heard = Instant::now();
+            match next {
                 Some(Ok(Message::Text(text))) => {
                     let value = serde_json::from_str(&text)
                         .with_context(|| format!("the server sent no JSON: {text}"))?;
@@ -119,14 +142,14 @@ impl Socket {
     /// Ends the connection at once and without a goodbye, as a network does that goes away.
     pub fn reset(self) {
         // Where that cannot be asked for, it ends as a process does that dies.
-        let _ = self.0.get_ref().set_zero_linger();
+        let _ = self.stream.get_ref().set_zero_linger();
     }
 
     /// Closes and waits until the server has closed as well.
     pub async fn close(mut self) {
         let close = async {
-            let _ = self.0.close(None).await;
-            while let Some(Ok(_)) = self.0.next().await {}
+            let _ = self.stream.close(None).await;
+            while let Some(Ok(_)) = self.stream.next().await {}
         };
         // A server that is gone does not answer, and need not.
         let _ = tokio::time::timeout(Duration::from_secs(2), close).await;

@@ -9,6 +9,9 @@ use serde_json::json;
 /// The secret that the harness gives to every server that it starts.
 pub const SECRET: &str = "a-secret-of-the-test-harness-that-is-long-enough";
 
+/// How long ago a token was issued, in seconds: a server whose clock is put back still knows it.
+const AGE: u64 = 2 * 3600;
+
 /// An HS256 token for a user, good for `life`.
 ///
 /// # Errors
@@ -16,7 +19,7 @@ pub const SECRET: &str = "a-secret-of-the-test-harness-that-is-long-enough";
 pub fn mint(user: &str, life: Duration) -> Result<String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let claims = json!({
-        "sub": user, "username": user, "name": user, "iat": now, "exp": now + life.as_secs(),
+        "sub": user, "username": user, "name": user, "iat": now - AGE, "exp": now + life.as_secs(),
     });
     let key = EncodingKey::from_secret(SECRET.as_bytes());
     Ok(jsonwebtoken::encode(&Header::default(), &claims, &key)?)

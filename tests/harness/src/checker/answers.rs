@@ -1,6 +1,6 @@
 //! Is each command answered once, is deleted content gone, and does each end have its reason (CK12, CK13, CK15)?
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use super::{Violation, facts::Facts};
 use crate::history::{Action, Cause, Message, What};
@@ -91,34 +91,29 @@ pub(super) fn ck13_gone(facts: &Facts<'_>) -> Vec<Violation> {
 /// CK15: a connection ends for a cause, with the code of that cause.
 pub(super) fn ck15_close_reason(facts: &Facts<'_>) -> Vec<Violation> {
     let mut opened: HashMap<u64, usize> = HashMap::new();
-    let mut faults: BTreeMap<usize, &str> = BTreeMap::new();
+    let mut faults = Faults::default();
     let mut found = Vec::new();
     for (index, entry) in facts.entries.iter().enumerate() {
         match &entry.what {
             What::Connected { conn, .. } => {
                 opened.insert(*conn, index);
             }
-            What::Fault { on: true, name } => {
-                faults.insert(index, name);
-            }
+            What::Fault { on, name } => faults.take(index, name, *on),
             What::Closed { device, conn, code, cause } => {
                 let since = opened.get(conn).copied().unwrap_or(0);
-                let fault = faults.range(since..index).next_back().map(|(_, name)| *name);
                 let right = match cause {
                     Some(Cause::Client) => true,
                     Some(Cause::Killed) => code.is_none(),
                     Some(Cause::Shutdown) => matches!(code, Some(1001 | 1012)),
                     Some(Cause::Expired) => *code == Some(4401),
                     Some(Cause::Slow) => matches!(code, Some(4508) | None),
-                    None => match fault {
-                        Some("kill") => code.is_none(),
-                        Some("shutdown") => matches!(code, Some(1001 | 1012)),
-                        _ => false,
-                    },
+                    None => faults.since(since).any(|name| explains(name, *code)),
                 };
                 if !right {
-                    let detail =
-                        format!("{device}: closed with {code:?}, the cause being {cause:?}");
+                    let names: Vec<&str> = faults.since(since).collect();
+                    let detail = format!(
+                        "{device}: closed with {code:?}, the cause being {cause:?}, after {names:?}"
+                    );
                     found.push(Violation { check: "CK15 close reason", detail });
                 }
             }
@@ -126,4 +121,44 @@ pub(super) fn ck15_close_reason(facts: &Facts<'_>) -> Vec<Violation> {
         }
     }
     found
+}
+
+/// Faults with the entries of their beginning and end.
+#[derive(Default)]
+struct Faults<'a>(Vec<(usize, Option<usize>, &'a str)>);
+
+impl<'a> Faults<'a> {
+    fn take(&mut self, index: usize, name: &'a str, on: bool) {
+        if on {
+            self.0.push((index, None, name));
+        } else if let Some(fault) =
+            self.0.iter_mut().rfind(|(_, end, known)| end.is_none() && *known == name)
+        {
+            fault.1 = Some(index);
+        }
+    }
+
+    /// Those that were on at some time from an entry on.
+    fn since(&self, index: usize) -> impl Iterator<Item = &'a str> {
+        let during =
+            move |fault: &&(usize, Option<usize>, &str)| fault.1.is_none_or(|end| end >= index);
+        self.0.iter().filter(during).map(|(_, _, name)| *name)
+    }
+}
+
+/// Whether a fault, by its name in a history, can end a connection with a code.
+fn explains(fault: &str, code: Option<u16>) -> bool {
+    let (part, rest) = fault.split_once('-').unwrap_or((fault, ""));
+    match part {
+        "kill" => code.is_none(),
+        "shutdown" => matches!(code, Some(1001 | 1012)),
+        // Whoever is frozen, or behind a bad link, answers no ping and reads too slowly.
+        "freeze" | "stutter" => matches!(code, None | Some(4408 | 4508)),
+        "client" if rest == "storm" => code.is_none(),
+        "client" => matches!(code, None | Some(4408 | 4508)),
+        // A server without descriptors, or with a clock of its own.
+        "files" => code.is_none(),
+        "clock" => matches!(code, None | Some(4401)),
+        _ => false,
+    }
 }

@@ -9,9 +9,10 @@
 //! | CK5 disagreement | two readers have different things under one seq (G4) |
 //! | CK6 real time | what was acknowledged before another was sent has the later seq (G4) |
 //! | CK7 delivery | a device did not get each Change once, in the order of seqs (G5) |
-//! | CK8 state | what a device holds in the end is not what the server holds (G6) |
+//! | CK8 state | what a device holds in the end is not what the server holds: messages, receipts, counts (G6, G12) |
 //! | CK9 entitlement | somebody got what was said while he was not in the conversation (G10) |
 //! | CK10 leak | a conversation's secret word reached somebody who was never in it (G11) |
+//! | CK11 time | after everything is whole again, something comes late (G8, G19) |
 //! | CK12 silence | a command was not answered though its connection lived on, or was answered twice (G14) |
 //! | CK13 gone | deleted content came up again (G21) |
 //! | CK15 close reason | a connection ended with another code than its cause has |
@@ -20,10 +21,12 @@ mod answers;
 mod delivery;
 mod entitlement;
 mod facts;
+mod marks;
 mod order;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod time;
 
 use std::fmt;
 
@@ -58,7 +61,7 @@ pub enum Stage {
 type Check = fn(&Facts<'_>) -> Vec<Violation>;
 
 /// The checks that hold at any moment.
-const ALWAYS: [Check; 10] = [
+const ALWAYS: [Check; 11] = [
     stored::ck1_lost,
     stored::ck2_ghost,
     stored::ck3_double,
@@ -69,12 +72,16 @@ const ALWAYS: [Check; 10] = [
     entitlement::ck9_entitlement,
     entitlement::ck10_leak,
     answers::ck13_gone,
+    marks::ck8_marks_grow,
 ];
 
 /// The checks that hold once a run is over.
-const SETTLED: [Check; 4] = [
+const SETTLED: [Check; 7] = [
     delivery::ck7_complete,
     delivery::ck8_state,
+    marks::ck8_marks,
+    marks::ck8_unread,
+    time::ck11_time,
     answers::ck12_silence,
     answers::ck15_close_reason,
 ];

@@ -49,7 +49,9 @@ pub(super) fn ck1_lost(facts: &Facts<'_>) -> Vec<Violation> {
 
 /// A device that came later, or left, need not have it.
 fn is_in_reach(facts: &Facts<'_>, read: &FinalRead, message: &Message) -> bool {
-    let reader = read.source.split_once(':').map(|(kind, name)| match kind {
+    let mut parts = read.source.split(':');
+    // A third part says where it was read.
+    let reader = parts.next().zip(parts.next()).map(|(kind, name)| match kind {
         "device" => facts.users.get(name).copied().unwrap_or(name),
         _ => name,
     });

@@ -13,6 +13,7 @@ use tokio::{
 use super::{
     Kind,
     log::{Heard, Log},
+    poller::poll,
     pusher, seeds,
     speech::{self, Place, Speech, number},
 };
@@ -24,9 +25,6 @@ use crate::{
 
 /// How long anything may take that is no test of patience.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// How often a client without a socket looks.
-const POLL: Duration = Duration::from_millis(100);
 
 /// Frames that wait for a connection to send them.
 const OUTGOING: usize = 64;
@@ -43,6 +41,8 @@ pub struct Client {
     /// Connections that neither read nor answer any more, and still stand.
     frozen: Vec<Line>,
     number: u64,
+    /// Gives a connection up that is silent for so long, after asking for a sign of life.
+    watch: Option<Duration>,
 }
 
 /// The task of a connection.
@@ -52,7 +52,7 @@ struct Line {
     task: JoinHandle<()>,
 }
 
-enum Order {
+pub(super) enum Order {
     Send(Value),
     Freeze,
     Cut,
@@ -77,10 +77,46 @@ impl Client {
     ) -> Result<Self> {
         let log = Arc::new(watch::Sender::new(Log::default()));
         let user = user.to_owned();
-        let mut client =
-            Self { kind, user, place, address, log, line: None, frozen: Vec::new(), number: 1 };
+        let mut client = Self {
+            kind,
+            user,
+            place,
+            address,
+            log,
+            line: None,
+            frozen: Vec::new(),
+            number: 1,
+            watch: None,
+        };
         client.open().await?;
         Ok(client)
+    }
+
+    /// From the next connection on goes to another process, and gives up what is silent for a time.
+    pub const fn move_to(&mut self, address: SocketAddr, watch: Duration) {
+        self.address = address;
+        self.watch = Some(watch);
+    }
+
+    /// Whether it has a connection, as far as it knows.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.line.as_ref().is_some_and(|line| !line.task.is_finished())
+    }
+
+    /// Leaves without a goodbye, for good.
+    pub fn leave(&mut self) {
+        self.line = None;
+    }
+
+    /// Looks at what it has been told so far.
+    pub fn look<T>(&self, at: impl FnOnce(&Log) -> T) -> T {
+        at(&self.log.borrow())
+    }
+
+    /// Takes something down that it was told beside its connection: having loaded the conversation anew, say.
+    pub fn add(&self, heard: Heard) {
+        self.log.send_modify(|log| log.add(heard, &self.user));
     }
 
     /// What it speaks.
@@ -194,10 +230,10 @@ impl Client {
         let task = match dialect(self.kind) {
             Some(speech) => {
                 let socket = self.handshake(speech).await?;
-                tokio::spawn(listen(socket, speech, me, log, taken))
+                tokio::spawn(listen(socket, speech, me, log, taken, self.watch))
             }
             None => {
-                let rest = Rest::new(self.address, &me)?;
+                let rest = Rest::new(self.address, &me)?.patience(self.watch.unwrap_or(PATIENCE));
                 let conversation = self.place.conversation;
                 if log.borrow().position.is_none() {
                     let path = format!("/api/v1/conversations/{conversation}");
@@ -215,6 +251,7 @@ impl Client {
     async fn handshake(&mut self, speech: &'static dyn Speech) -> Result<Socket> {
         let (address, me) = (self.address, self.user.clone());
         let token = token::for_user(&me)?;
+        let patience = self.watch.unwrap_or(PATIENCE);
         let mut url = format!("ws://{address}{}", speech.address(&self.place));
         match self.kind {
             Kind::Native => {
@@ -235,7 +272,8 @@ impl Client {
         // Nothing says that these are listening, but the answer to something that nobody understands comes after.
         socket.send(&json!({"type": "is_anybody_there"})).await?;
         loop {
-            let (frame, _) = socket.frame(PATIENCE).await?;
+            let (frame, text) = socket.frame(patience).await?;
+            self.log.send_modify(|log| log.note(&text));
             if frame["type"] == "error" && frame["code"] == "unknown_type" {
                 return Ok(socket);
             }
@@ -298,10 +336,17 @@ async fn listen(
     me: String,
     log: Arc<watch::Sender<Log>>,
     mut orders: mpsc::Receiver<Order>,
+    watch: Option<Duration>,
 ) {
     let add = |heard: Heard| log.send_modify(|log| log.add(heard, &me));
+    let mut looks = tokio::time::interval(watch.unwrap_or(PATIENCE) / 3);
     loop {
         tokio::select! {
+            _ = looks.tick(), if watch.is_some() => {
+                if watch.is_some_and(|most| socket.silence() > most) || socket.ping().await.is_err() {
+                    return add(Heard::Ended(None));
+                }
+            }
             order = orders.recv() => match order {
                 Some(Order::Send(frame)) => {
                     if let Err(error) = socket.send(&frame).await {
@@ -312,7 +357,8 @@ async fn listen(
                 Some(Order::Cut) | None => return socket.reset(),
             },
             incoming = socket.receive() => match incoming {
-                Ok(Incoming::Frame(frame, _)) => log.send_modify(|log| {
+                Ok(Incoming::Frame(frame, text)) => log.send_modify(|log| {
+                    log.note(&text);
                     if let Err(error) = speech.hear(&me, &frame, log) {
                         log.add(Heard::Refused(format!("{error:#}")), &me);
                     }
@@ -320,52 +366,6 @@ async fn listen(
                 Ok(Incoming::End(code)) => return add(Heard::Ended(code)),
                 Err(error) => return add(Heard::Refused(format!("{error:#}"))),
             },
-        }
-    }
-}
-
-/// The client without a socket: posts what it is to say, one after the other, and asks for what is new.
-async fn poll(
-    rest: Rest,
-    conversation: u64,
-    me: String,
-    log: Arc<watch::Sender<Log>>,
-    mut orders: mpsc::Receiver<Order>,
-) {
-    let path = format!("/api/v1/conversations/{conversation}/messages");
-    loop {
-        let outcome = match timeout(POLL, orders.recv()).await {
-            Ok(Some(Order::Send(frame))) => post(&rest, &path, &frame).await,
-            Ok(Some(Order::Freeze)) => std::future::pending().await,
-            Ok(Some(Order::Cut) | None) => return,
-            Err(_) => look(&rest, &path, &me, &log).await,
-        };
-        if let Err(error) = outcome {
-            log.send_modify(|log| log.add(Heard::Refused(format!("{error:#}")), &me));
-        }
-    }
-}
-
-async fn post(rest: &Rest, path: &str, frame: &Value) -> Result<()> {
-    rest.post(path, frame).await?.ok().map(drop)
-}
-
-async fn look(rest: &Rest, path: &str, me: &str, log: &watch::Sender<Log>) -> Result<()> {
-    loop {
-        let after = log.borrow().position.map_or(0, |(_, seq)| seq);
-        let page = rest.get(&format!("{path}?after={after}&limit=100")).await?.ok()?;
-        let results = page["results"].as_array().context("a page without results")?;
-        if results.is_empty() {
-            return Ok(());
-        }
-        for value in results {
-            let (seq, said) = (number(value, "seq")?, speech::message(value)?);
-            log.send_modify(|log| {
-                if let Some(said) = said {
-                    log.add(Heard::Said(said), me);
-                }
-                log.moved(seq);
-            });
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What a client was told, in the order in which it was told, in the words of no dialect.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+use crate::device::{MARKER, MARKER_LENGTH};
 
 /// A message.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,6 +47,10 @@ pub enum Heard {
 pub struct Log {
     heard: Vec<Heard>,
     own: usize,
+    resyncs: usize,
+    ids: HashSet<u64>,
+    said: HashSet<String>,
+    secrets: HashSet<String>,
     texts: HashMap<String, String>,
     /// Where it stands, for clients that keep a position: epoch and seq.
     pub(crate) position: Option<(u64, u64)>,
@@ -66,13 +72,13 @@ impl Log {
     /// Whether it was told of a message with this text.
     #[must_use]
     pub fn has(&self, text: &str) -> bool {
-        self.said().any(|said| said.text == text)
+        self.said.contains(text)
     }
 
     /// Whether it was told of a message with this id.
     #[must_use]
     pub fn knows(&self, id: u64) -> bool {
-        self.said().any(|said| said.id == id)
+        self.ids.contains(&id)
     }
 
     /// The messages.
@@ -84,8 +90,51 @@ impl Log {
     }
 
     pub(crate) fn add(&mut self, heard: Heard, me: &str) {
-        self.own += usize::from(matches!(&heard, Heard::Said(said) if said.sender == me));
+        if let Heard::Said(said) = &heard {
+            self.own += usize::from(said.sender == me);
+            self.ids.insert(said.id);
+            self.said.insert(said.text.clone());
+        }
+        self.resyncs += usize::from(heard == Heard::Resync);
         self.heard.push(heard);
+    }
+
+    /// The messages as they are after all that it was told: the text, or nothing for what was taken back.
+    #[must_use]
+    pub fn state(&self) -> HashMap<u64, Option<&str>> {
+        let mut state = HashMap::new();
+        for heard in &self.heard {
+            match heard {
+                Heard::Said(said) => state.insert(said.id, Some(said.text.as_str())),
+                Heard::Edited { id, text } => state.insert(*id, Some(text.as_str())),
+                Heard::Deleted { id } => state.insert(*id, None),
+                Heard::Resync | Heard::Refused(_) | Heard::Ended(_) => continue,
+            };
+        }
+        state
+    }
+
+    /// How often it was told to load the conversation anew.
+    #[must_use]
+    pub const fn resyncs(&self) -> usize {
+        self.resyncs
+    }
+
+    /// The secret words of conversations that were in anything it was sent.
+    #[must_use]
+    pub const fn secrets(&self) -> &HashSet<String> {
+        &self.secrets
+    }
+
+    /// Takes down the secret words in what was on the wire.
+    pub(crate) fn note(&mut self, wire: &str) {
+        for (at, _) in wire.match_indices(MARKER) {
+            let word =
+                wire.get(at..at + MARKER_LENGTH).filter(|word| !self.secrets.contains(*word));
+            if let Some(word) = word {
+                self.secrets.insert(word.into());
+            }
+        }
     }
 
     /// Remembers what the client itself says, for dialects that do not repeat it.

@@ -9,12 +9,17 @@ pub mod drop;
 pub mod judge;
 pub mod log;
 pub mod matrix;
+mod poller;
 mod pusher;
 mod seeds;
 mod speech;
 mod stage;
 
-pub use self::{client::Client, speech::Place, stage::open_server};
+pub use self::{
+    client::Client,
+    speech::Place,
+    stage::{APP_KEY, APP_SECRET, open_server},
+};
 
 /// What a client speaks.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

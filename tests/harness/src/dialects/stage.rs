@@ -13,10 +13,10 @@ use super::{
 use crate::process::{Options, Server};
 
 /// The key of the application that carries the chat.
-pub(crate) const APP_KEY: &str = "harness-key";
+pub const APP_KEY: &str = "harness-key";
 
 /// Its secret.
-const APP_SECRET: &str = "a-secret-of-the-pusher-application";
+pub const APP_SECRET: &str = "a-secret-of-the-pusher-application";
 
 /// How long proof of arrival may take: it is asked for, and stored, once a second.
 const PROOF: Duration = Duration::from_secs(15);

@@ -78,12 +78,23 @@ impl Pairs {
     /// # Errors
     /// When the server refuses.
     pub async fn connect(server: &Server, count: usize) -> Result<Self> {
+        Self::connect_over(&[server], count).await
+    }
+
+    /// The same over several processes: the two of a pair are at neighbours.
+    ///
+    /// # Errors
+    /// When a server refuses.
+    pub async fn connect_over(servers: &[&Server], count: usize) -> Result<Self> {
         let mut pairs = Vec::new();
         for number in 0..count {
             let (from, to) = (format!("from-{number}"), format!("to-{number}"));
-            let conversation = server.rest(&from)?.create_conversation("direct", &[&to]).await?;
-            let sender = join(server.address(), &from).await?;
-            let receiver = join(server.address(), &to).await?;
+            let at =
+                |number: usize| servers.get(number % servers.len().max(1)).context("no server");
+            let (one, other) = (at(number)?, at(number + 1)?);
+            let conversation = one.rest(&from)?.create_conversation("direct", &[&to]).await?;
+            let sender = join(one.address(), &from).await?;
+            let receiver = join(other.address(), &to).await?;
             pairs.push(Pair { conversation, sender, receiver });
         }
         Ok(Self { pairs, sent: 0 })
@@ -100,8 +111,23 @@ impl Pairs {
         pace: Pace,
         time: Duration,
     ) -> Result<Figures> {
+        self.run_over(&[server], name, pace, time).await
+    }
+
+    /// The same over several processes, whose processor time is summed up.
+    ///
+    /// # Errors
+    /// See [`Self::run`].
+    pub async fn run_over(
+        &mut self,
+        servers: &[&Server],
+        name: &str,
+        pace: Pace,
+        time: Duration,
+    ) -> Result<Figures> {
+        let used = || servers.iter().map(|server| server.cpu_seconds()).sum::<Result<f64>>();
         let watch = Watch::start();
-        let cpu = server.cpu_seconds()?;
+        let cpu = used()?;
         let count = self.pairs.len() as u64;
         let mut tasks: JoinSet<Result<(Pair, Sent, Latencies)>> = JoinSet::new();
         for (number, pair) in std::mem::take(&mut self.pairs).into_iter().enumerate() {
@@ -127,7 +153,7 @@ impl Pairs {
             "{messages} acknowledged, {} received",
             receive.count()
         );
-        let used = server.cpu_seconds()? - cpu;
+        let used = used()? - cpu;
         let seconds = last as f64 / 1e6;
         Ok(Figures {
             name: name.into(),

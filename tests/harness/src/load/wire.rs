@@ -39,7 +39,26 @@ pub async fn open(address: SocketAddr, token: &str) -> Result<(Reader, Writer)> 
 /// # Errors
 /// When the server refuses; the text holds its first line.
 pub async fn open_at(address: SocketAddr, path: &str, token: &str) -> Result<(Reader, Writer)> {
-    let stream = TcpSocket::new_v4()?.connect(address).await?;
+    open_on(TcpSocket::new_v4()?, address, path, token).await
+}
+
+/// The same with a small buffer for what is not read yet, so that a reader that stops is soon noticed.
+///
+/// # Errors
+/// See [`open_at`].
+pub async fn open_narrow(address: SocketAddr, path: &str, token: &str) -> Result<(Reader, Writer)> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(4_096)?;
+    open_on(socket, address, path, token).await
+}
+
+async fn open_on(
+    socket: TcpSocket,
+    address: SocketAddr,
+    path: &str,
+    token: &str,
+) -> Result<(Reader, Writer)> {
+    let stream = socket.connect(address).await?;
     stream.set_nodelay(true)?;
     let (read, mut write) = stream.into_split();
     let request = format!(
