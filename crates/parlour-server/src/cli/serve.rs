@@ -64,7 +64,12 @@ impl Serve {
 fn start_log(log: &LogSection) -> anyhow::Result<()> {
     let filter =
         EnvFilter::try_new(&log.level).map_err(|error| anyhow::anyhow!("`log.level`: {error}"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that cannot be written, because its disk is full, must not end the program: telling of it on the same
+    // output would.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     match log.format {
         LogFormat::Json => builder.json().flatten_event(true).init(),
         LogFormat::Pretty => {
