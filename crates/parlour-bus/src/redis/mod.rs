@@ -73,21 +73,20 @@ pub struct RedisOptions<'a> {
 }
 
 impl RedisOptions<'_> {
-    /// Checks without connecting.
+    /// Checks address and prefix, without connecting or reading certificates.
     ///
     /// # Errors
-    /// [`OpenError`], which shows nothing of the address.
+    /// [`OpenError::Url`] and [`OpenError::Prefix`], which show nothing of the address.
     pub fn check(&self) -> Result<(), OpenError> {
         self.parse().map(drop)
     }
 
-    fn parse(&self) -> Result<(Target, Option<Tls>), OpenError> {
+    fn parse(&self) -> Result<Target, OpenError> {
         let target = Target::parse(self.url)?;
         if !channels::is_prefix(self.prefix) {
             return Err(OpenError::Prefix);
         }
-        let tls = target.tls.then(|| Tls::new(self.authorities)).transpose()?;
-        Ok((target, tls))
+        Ok(target)
     }
 }
 
@@ -115,7 +114,8 @@ impl RedisBus {
         own: NodeId,
         listener: Arc<dyn BusListener>,
     ) -> Result<(Self, RedisDriver), OpenError> {
-        let (target, tls) = options.parse()?;
+        let target = options.parse()?;
+        let tls = target.tls.then(|| Tls::new(options.authorities)).transpose()?;
         let names = Names::new(options.prefix, target.kind == Kind::Cluster);
         let mut seeds: Vec<_> = target.seeds.iter().map(ToString::to_string).collect();
         seeds.sort();
@@ -225,11 +225,15 @@ impl RedisDriver {
                 if waits {
                     wait_for_change(&shared, finder.period()).await;
                 }
+                let mut told = false;
                 let layout = loop {
                     match finder.find().await {
                         Ok(layout) => break layout,
                         Err(failure) => {
-                            tracing::debug!(%failure, "nobody says where the master is");
+                            if !told {
+                                tracing::warn!(%failure, "nobody tells the bus which server is the master");
+                                told = true;
+                            }
                             sleep(backoff.next()).await;
                         }
                     }

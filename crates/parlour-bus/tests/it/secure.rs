@@ -1,8 +1,9 @@
 //! TLS with an authority of one's own, and passwords.
 
-use std::fs;
+use std::{fs, sync::Arc};
 
 use parlour_bus::RedisOptions;
+use parlour_core::{NodeId, testing::bus_suite::Ear};
 use parlour_engines::{Redis, free_port, skip};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
@@ -102,12 +103,15 @@ async fn the_documented_rights_are_enough() {
 
 #[test]
 fn what_makes_no_sense_is_refused_before_anything_is_connected() {
-    let check = |url, prefix, authorities| {
-        RedisOptions { url, prefix, authorities }.check().map_err(|error| error.to_string())
+    let check = |url, prefix| {
+        let options = RedisOptions { url, prefix, authorities: None };
+        options.check().map_err(|error| error.to_string())
     };
-    assert_eq!(check("redis://h", "parlour", None), Ok(()));
-    assert!(check("redis://h", "a{b}", None).unwrap_err().contains("prefix"));
-    assert!(check("rediss://h", "a", Some("")).unwrap_err().contains("authority"));
-    let error = check("http://:secret@h", "a", None).unwrap_err();
+    assert_eq!(check("rediss://h", "parlour"), Ok(()));
+    assert!(check("redis://h", "a{b}").unwrap_err().contains("prefix"));
+    let options = RedisOptions { url: "rediss://h", prefix: "a", authorities: Some("") };
+    let opened = parlour_bus::open(Some(options), NodeId(1), Arc::new(Ear::default()));
+    assert!(opened.is_err_and(|error| error.to_string().contains("authority")));
+    let error = check("http://:secret@h", "a").unwrap_err();
     assert!(error.contains("redis://") && !error.contains("secret"), "{error}");
 }

@@ -6,9 +6,10 @@ use confique::{
     Config as _, Layer as _,
     meta::{Expr, Field, FieldKind, LeafKind, Meta},
 };
+use parlour_bus::{OpenError, RedisOptions};
 use toml::{Table, Value};
 
-use super::Config;
+use super::{BusSection, Config};
 
 /// Where values may come from.
 #[derive(Clone, Debug, Default)]
@@ -294,16 +295,26 @@ fn edits(a: &str, b: &str) -> usize {
 fn refuse_unsupported(config: &Config) -> Result<(), ConfigError> {
     let refuse =
         |key, message: &str| Err(ConfigError::Unsupported { key, message: message.to_owned() });
-    if config.bus.redis_url.is_some() {
-        return refuse("bus.redis_url", "Redis (REDIS_URL) is not supported yet; leave it out");
-    }
-    if config.database.url.starts_with("postgres") {
-        return refuse("database.url", "PostgreSQL is not supported yet; use sqlite://PATH");
+    if config.bus.redis_url.is_some() && config.database.url.starts_with("sqlite:") {
+        return refuse(
+            "bus.redis_url",
+            "several processes cannot share a SQLite database; use postgres://, or leave Redis (REDIS_URL) out",
+        );
     }
     if config.auth.jwt_secret.is_some() && config.auth.jwt_secret_file.is_some() {
         return refuse("auth.jwt_secret_file", "set either the secret or its file, not both");
     }
+    check_bus(&config.bus)?;
     config.pusher.check().map_err(|(key, message)| ConfigError::Unsupported { key, message })
+}
+
+fn check_bus(bus: &BusSection) -> Result<(), ConfigError> {
+    let Some(url) = bus.redis_url.as_deref() else { return Ok(()) };
+    let options = RedisOptions { url, prefix: &bus.prefix, authorities: None };
+    options.check().map_err(|error| {
+        let key = if matches!(error, OpenError::Prefix) { "bus.prefix" } else { "bus.redis_url" };
+        ConfigError::Unsupported { key, message: error.to_string() }
+    })
 }
 
 fn warnings(config: &Config, sources: &Sources) -> Vec<String> {

@@ -62,6 +62,10 @@ pub struct ServerSection {
     /// How long a shutdown may take until what is still open is cut.
     #[config(default = "30s")]
     pub drain: Period,
+    /// How long a shutdown goes on serving while `/readyz` already says no, so that a load balancer that asks for it
+    /// sends nobody here any more. It is part of `server.drain`.
+    #[config(default = "0s")]
+    pub drain_delay: Period,
 }
 
 /// Where everything is kept.
@@ -212,6 +216,8 @@ pub struct BusSection {
     /// password as in `redis://USER:PASSWORD@HOST`. Without it there is one process.
     #[config(env = "REDIS_URL")]
     pub redis_url: Option<String>,
+    /// Which authorities are believed where the address asks for TLS: a file in PEM form. Without it, those of the system.
+    pub redis_ca_file: Option<PathBuf>,
     /// What the names of its channels begin with; processes of one database have the same, others another.
     #[config(default = "parlour")]
     pub prefix: String,
