@@ -150,8 +150,6 @@ fn frames_are_bounded() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
-
     #[test]
     fn hostile_bytes_are_read_or_passed_over(
         bytes in prop::collection::vec(any::<u8>(), 0..300),
@@ -162,7 +160,7 @@ proptest! {
         let _ = describe_frame(&frame);
     }
 
-    /// A frame with a byte changed or cut off still gives what stands before it.
+    /// A frame with a byte changed, or cut off, gives hints that can be written again and read the same.
     #[test]
     fn damaged_frames_do_no_harm(at in 10..200_usize, byte in any::<u8>(), cut in any::<bool>()) {
         let frames = codec::encode(NodeId(1), &every_hint()).unwrap();
@@ -173,7 +171,11 @@ proptest! {
         } else {
             frame[at] = byte;
         }
-        let hints: Vec<_> = codec::decode(&frame).unwrap().collect();
-        prop_assert!(hints.len() <= frame.len());
+        for hint in codec::decode(&frame).unwrap().flatten() {
+            let [frame] = codec::encode(NodeId(1), std::slice::from_ref(&hint)).unwrap().try_into().unwrap();
+            let again: Vec<_> = codec::decode(&frame).unwrap().map(Result::unwrap).collect();
+            // Nobody there, or nothing asked, is not worth a hint.
+            prop_assert!(again.is_empty() || again == [hint]);
+        }
     }
 }
