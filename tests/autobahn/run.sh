@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the Autobahn test suite against the echo example of crates/parlour-websocket.
+# Runs the Autobahn test suite against the echo example of crates/parlour-websocket, and against the server itself.
 #
 #   tests/autobahn/run.sh           groups 1 to 7, 9, 10, 12 and 13; some minutes
 #   tests/autobahn/run.sh --short   groups 1 to 7 and 10; seconds
@@ -52,15 +52,41 @@ fi
 rm -rf "$report"
 mkdir -p "$report"
 
-cargo build --quiet --release -p parlour-websocket --example echo
-# The server's first line is its address; the read waits for it.
-coproc SERVER {
-  exec "${CARGO_TARGET_DIR:-target}/release/examples/echo" --deflate --max-message-bytes 67108864
+# Runs the suite against a server whose address (and path) is given; the name is that of the report.
+judge() {
+  local name=$1 address=$2
+  mkdir -p "$report/$name"
+  echo "$name:"
+  "$python" "$PWD/tests/autobahn/driver.py" "$site" "$report/$name" "$address" "${@:3}" \
+    >"$report/$name/log" || { tail -n 40 "$report/$name/log"; return 1; }
+  tail -n 1 "$report/$name/log"
 }
-server=$SERVER_PID
-trap 'kill "$server" 2>/dev/null || true' EXIT
-read -r address <&"${SERVER[0]}" || { echo "the echo server did not start" >&2; exit 1; }
 
-"$python" "$PWD/tests/autobahn/driver.py" "$site" "$report" "$address" ${1:+"$1"} \
-  >"$report/log" || { tail -n 40 "$report/log"; exit 1; }
-tail -n 1 "$report/log"
+short=${1:-}
+servers=()
+trap 'kill "${servers[@]:+${servers[@]}}" 2>/dev/null || true' EXIT
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+
+# The codec alone, with compression, which the server does not offer.
+cargo build --quiet --release -p parlour-websocket --example echo
+mkfifo "$report/address"
+"$target/release/examples/echo" --deflate --max-message-bytes 67108864 >"$report/address" &
+servers+=($!)
+# Its first line is its address; the read waits for it.
+read -r address <"$report/address" || { echo "the echo server did not start" >&2; exit 1; }
+judge codec "$address" ${short:+"$short"}
+
+# The server's own accept loop, reader and queue, with limits that let the large cases through.
+cargo build --quiet --profile demo -p parlour-server --features conformance --bin parlour
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+env PARLOUR_LISTEN="127.0.0.1:$port" DATABASE_URL=sqlite::memory: PARLOUR_RATE_LIMITS=off \
+  PARLOUR_JWT_SECRET=only-for-this-run-of-the-conformance-suite PARLOUR_LOG_LEVEL=warn \
+  PARLOUR_LIMITS_FRAME_BYTES=67108864 PARLOUR_LIMITS_FRAGMENTS=4294967295 \
+  PARLOUR_LIMITS_QUEUE_BYTES=134217728 PARLOUR_LIMITS_QUEUE_FRAMES=1000000 \
+  "$target/demo/parlour" serve &
+servers+=($!)
+for _ in $(seq 200); do
+  if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then break; fi
+  sleep 0.05
+done
+judge server "127.0.0.1:$port/echo" --plain ${short:+"$short"}

@@ -42,6 +42,11 @@ pub(crate) trait Speaker {
     /// Understands a text. Called while the shared buffer is borrowed: it must not wait, write or read.
     fn read(&self, text: &str) -> Self::Asked;
 
+    /// Understands a message that is no text. `None`: there are none in its protocol, and the socket ends.
+    fn read_binary(&self, _: &[u8]) -> Option<Self::Asked> {
+        None
+    }
+
     /// Does what was asked. Work that takes a while goes into `open`, and ends in [`Speaker::answer`], in order.
     fn handle(&mut self, asked: Self::Asked, open: &mut Open<Self::Answer>);
 
@@ -190,7 +195,8 @@ impl<S: Speaker> Reader<S> {
 
     fn understand(&mut self, bytes: &mut [u8]) -> Vec<Heard<S::Asked>> {
         let speaker = &self.speaker;
-        understand(&mut self.decoder, &self.link, bytes, |text| speaker.read(text))
+        let binary = |bytes: &[u8]| speaker.read_binary(bytes);
+        understand(&mut self.decoder, &self.link, bytes, |text| speaker.read(text), binary)
     }
 
     fn handle(&mut self, heard: Vec<Heard<S::Asked>>) {
@@ -208,7 +214,7 @@ impl<S: Speaker> Reader<S> {
                 return;
             }
             match heard {
-                Heard::Text(asked) => self.speaker.handle(asked, &mut self.open),
+                Heard::Said(asked) => self.speaker.handle(asked, &mut self.open),
                 Heard::Answer(frame) => self.link.send(frame),
                 Heard::Close(answer) => self.link.part(answer),
                 Heard::Broken(close) => self.link.close(&close),

@@ -6,31 +6,35 @@ use super::{close::Close, link::Link};
 
 /// What the bytes of one read meant, besides what was answered on the spot.
 pub(super) enum Heard<T> {
-    /// A text, as its protocol understands it.
-    Text(T),
+    /// A message, as its protocol understands it.
+    Said(T),
     Answer(Frame),
     /// The client closes; the answer.
     Close(Option<Frame>),
     Broken(Close),
 }
 
-/// Turns bytes into what they mean; `read` understands a text.
+/// Turns bytes into what they mean; `read` understands a text, `read_binary` what is none, if anything.
 pub(super) fn understand<T>(
     decoder: &mut Decoder,
     link: &Link,
     bytes: &mut [u8],
     mut read: impl FnMut(&str) -> T,
+    mut read_binary: impl FnMut(&[u8]) -> Option<T>,
 ) -> Vec<Heard<T>> {
     let mut heard = Vec::new();
     let mut input = bytes;
     loop {
         match decoder.next(&mut input) {
             Ok(None) => return heard,
-            Ok(Some(Message::Text(text))) => heard.push(Heard::Text(read(text))),
-            Ok(Some(Message::Binary(_))) => {
-                heard.push(Heard::Broken(Close::BINARY));
-                return heard;
-            }
+            Ok(Some(Message::Text(text))) => heard.push(Heard::Said(read(text))),
+            Ok(Some(Message::Binary(bytes))) => match read_binary(bytes) {
+                Some(read) => heard.push(Heard::Said(read)),
+                None => {
+                    heard.push(Heard::Broken(Close::BINARY));
+                    return heard;
+                }
+            },
             Ok(Some(Message::Pong(payload))) => link.pong(payload),
             Ok(Some(message @ Message::Ping(_))) => {
                 heard.extend(message.answer().map(Heard::Answer));

@@ -40,7 +40,10 @@ const BEARER: &str = "bearer";
 
 /// The routes of sockets and streams.
 pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
-    Router::new()
+    let routes = Router::new();
+    #[cfg(feature = "conformance")]
+    let routes = routes.route("/echo", get(super::echo::open));
+    routes
         .route("/api/v1/ws", get(native))
         .route("/ws/chat", get(user_socket))
         .route("/ws/chat/", get(user_socket))
