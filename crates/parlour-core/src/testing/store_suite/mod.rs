@@ -27,6 +27,7 @@ mod support;
 
 pub mod accounts;
 pub mod changes;
+pub mod cluster;
 pub mod history;
 pub mod lists;
 pub mod members;
@@ -130,6 +131,13 @@ macro_rules! store_cases {
             people::banned_and_revoked,
             people::blocks_are_kept_and_lifted,
             people::last_seen_never_goes_back,
+            cluster::versions_come_in_the_given_order,
+            cluster::g8_versions_tell_of_coming_and_going,
+            cluster::g10_versions_tell_of_what_is_taken_away,
+            cluster::g8_several_logs_are_read_at_once,
+            cluster::g8_logs_are_caught_up_in_pages,
+            cluster::a_lease_is_taken_and_renewed,
+            cluster::a_duty_is_kept_by_asking_again,
             accounts::credentials_are_found_without_regard_to_case,
             accounts::api_keys_are_found_by_secret,
             accounts::sessions_stand_until_they_end,
