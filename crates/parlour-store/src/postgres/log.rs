@@ -123,11 +123,14 @@ impl LogStore for PostgresStore {
 
 /// What [`membership`] reads, of [`MEMBERSHIPS`].
 const MEMBERSHIP: &str = "p.conversation, p.user_id, p.joined_seq, p.role, c.kind, c.state, c.epoch, c.last_seq, \
-     c.receipts, c.subject, p.delivered_seq, p.read_seq, o.read_seq, u.id, u.username, u.name, u.avatar";
+     c.receipts, c.subject, p.delivered_seq, p.read_seq, o.read_seq, o.id, o.username, o.name, o.avatar";
 
+/// The other one is looked for in direct conversations only, and with a limit, so that no plan joins all participants
+/// with all others.
 const MEMBERSHIPS: &str = "FROM participants p JOIN conversations c ON c.id = p.conversation \
-     LEFT JOIN (participants o JOIN users u ON u.id = o.user_id) \
-       ON c.kind = 0 AND o.conversation = p.conversation AND o.user_id <> p.user_id";
+     LEFT JOIN LATERAL (SELECT x.read_seq, u.id, u.username, u.name, u.avatar \
+       FROM participants x JOIN users u ON u.id = x.user_id \
+       WHERE c.kind = 0 AND x.conversation = p.conversation AND x.user_id <> p.user_id LIMIT 1) o ON TRUE";
 
 /// When he was there before: the bounds one after the other. Only who joined later can have been.
 const PAST: &str = "CASE WHEN p.joined_seq > 0 THEN ARRAY(SELECT bound FROM past_memberships h \
