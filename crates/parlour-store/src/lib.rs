@@ -12,6 +12,7 @@ mod postgres;
 mod replays;
 mod sqlite;
 mod stored;
+mod transfer;
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -206,6 +207,9 @@ pub enum OpenError {
 ///
 /// `sqlite://PATH` is a file, made when it is not there; `sqlite::memory:` a private temporary one that is
 /// gone when the store ends. The file is locked for this process until the store is closed or dropped.
+/// `postgres://USER[:PASSWORD]@HOST[:PORT]/NAME` is a database of a PostgreSQL server, with the parameters that
+/// PostgreSQL's own programs know (`sslmode` and `sslrootcert` among them). Called within a runtime of tokio, which
+/// must live as long as the store.
 ///
 /// # Errors
 /// [`OpenError`], whose text is for the operator.
@@ -216,6 +220,9 @@ pub async fn open(
 ) -> Result<Arc<dyn Store>, OpenError> {
     match Address::parse(url)? {
         Address::Sqlite(place) => Ok(Arc::new(sqlite::SqliteStore::open(place, options, sink)?)),
+        Address::Postgres(url) => {
+            Ok(Arc::new(postgres::PostgresStore::open(&url, options, sink).await?))
+        }
     }
 }
 
@@ -237,6 +244,12 @@ pub async fn open_copy(
             };
             Ok(Arc::new(sqlite::SqliteStore::open(place, options, sink)?))
         }
+        Address::Postgres(url) => Err(OpenError::Unfit {
+            address: redacted(&url),
+            reason: "a database server cannot be copied for a trial: restore a dump of it into another \
+                 database, and try it there"
+                .to_owned(),
+        }),
     }
 }
 
@@ -248,6 +261,7 @@ pub async fn open_copy(
 pub async fn migrate(url: &str) -> Result<Vec<String>, OpenError> {
     match Address::parse(url)? {
         Address::Sqlite(place) => sqlite::migrate(place),
+        Address::Postgres(url) => postgres::migrate(&url).await,
     }
 }
 
@@ -258,18 +272,23 @@ pub async fn migrate(url: &str) -> Result<Vec<String>, OpenError> {
 pub async fn pending_migrations(url: &str) -> Result<Vec<String>, OpenError> {
     match Address::parse(url)? {
         Address::Sqlite(place) => sqlite::pending_migrations(place),
+        Address::Postgres(url) => postgres::pending_migrations(&url).await,
     }
 }
 
 /// A database address, taken apart.
 enum Address {
     Sqlite(sqlite::Place),
+    Postgres(String),
 }
 
 impl Address {
     fn parse(url: &str) -> Result<Self, OpenError> {
         if matches!(url, "sqlite::memory:" | "sqlite://:memory:") {
             return Ok(Self::Sqlite(sqlite::Place::Temporary));
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self::Postgres(url.to_owned()));
         }
         match url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
             Some(path) if !path.is_empty() && !path.contains('\0') => {

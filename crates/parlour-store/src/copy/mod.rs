@@ -237,11 +237,9 @@ pub(crate) enum Role {
 }
 
 async fn side(url: &str, role: Role) -> Result<Box<dyn Side>, CopyError> {
-    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return Ok(Box::new(postgres::CopySide::open(url, role).await?));
-    }
     match Address::parse(url)? {
         Address::Sqlite(place) => Ok(Box::new(sqlite::CopySide::open(place, role).await?)),
+        Address::Postgres(url) => Ok(Box::new(postgres::CopySide::open(&url, role).await?)),
     }
 }
 

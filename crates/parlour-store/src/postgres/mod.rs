@@ -47,6 +47,7 @@ mod queue;
 mod rows;
 mod sessions;
 mod sockets;
+mod transfer;
 mod users;
 mod writer;
 
@@ -58,7 +59,7 @@ use parlour_core::{
     model::Millis,
     port::{
         BoxFuture,
-        store::{CommitSink, StoreStats},
+        store::{CommitSink, Store, StoreStats},
     },
 };
 use tokio::{
@@ -214,6 +215,24 @@ impl PostgresStore {
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn_on(task, &self.runtime);
     }
+}
+
+impl Store for PostgresStore {
+    fn check(&self) -> BoxFuture<'_, Result<()>> {
+        self.write(0, (), |tx, ()| {
+            Box::pin(tx.send("UPDATE meta SET value = value + 1 WHERE key = 'checks'", &[]))
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.queue.close();
+        Box::pin(async {
+            self.queue.ended().await;
+            self.ended.cancel();
+            self.runner.pool.close();
+            self.lease.end();
+        })
+    }
 
     fn stats(&self) -> StoreStats {
         let counters = &self.runner.counters;
@@ -223,6 +242,18 @@ impl PostgresStore {
             queued: self.queue.len() as u64,
             duplicates: counters.duplicates.load(Ordering::Relaxed),
         }
+    }
+}
+
+impl Drop for PostgresStore {
+    /// What is queued is still done, where the runtime goes on.
+    fn drop(&mut self) {
+        self.queue.close();
+        let (queue, ended) = (self.queue.clone(), self.ended.clone());
+        self.spawn(async move {
+            queue.ended().await;
+            ended.cancel();
+        });
     }
 }
 

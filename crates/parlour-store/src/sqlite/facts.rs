@@ -13,6 +13,7 @@ use super::{
     db::{Db, Step},
     rows::{self, int, number, seq},
 };
+pub(super) use crate::stored::Sight;
 
 /// A conversation with one actor's place in it, as of the running transaction.
 pub(super) struct View {
@@ -102,7 +103,7 @@ impl View {
     pub(super) fn sight(&self, db: &Db) -> rusqlite::Result<Sight> {
         match &self.mine {
             None => Ok(Sight::of_everything()),
-            Some(mine) => Sight::load(db, self.conversation, &self.user, mine.joined_seq),
+            Some(mine) => sight(db, self.conversation, &self.user, mine.joined_seq),
         }
     }
 
@@ -145,58 +146,29 @@ impl View {
     }
 }
 
-/// The parts of a log that somebody may see: Changes after the first number of a pair, up to the second.
-/// In ascending order, not overlapping.
-pub(super) struct Sight {
-    ranges: Vec<(Seq, Seq)>,
+/// What a participant sees who joined after `joined`, and perhaps was there before.
+pub(super) fn sight(
+    db: &Db,
+    conversation: ConversationId,
+    user: &UserId,
+    joined: Seq,
+) -> rusqlite::Result<Sight> {
+    if joined == Seq::ZERO {
+        return Ok(Sight::of_everything());
+    }
+    Ok(Sight::of(past(db, conversation, user)?, joined))
 }
 
-impl Sight {
-    pub(super) fn of_everything() -> Self {
-        Self { ranges: vec![(Seq::ZERO, Seq(u64::MAX))] }
-    }
-
-    /// What a participant sees who joined after `joined`, and perhaps was there before.
-    pub(super) fn load(
-        db: &Db,
-        conversation: ConversationId,
-        user: &UserId,
-        joined: Seq,
-    ) -> rusqlite::Result<Self> {
-        if joined == Seq::ZERO {
-            return Ok(Self::of_everything());
-        }
-        let mut ranges = Self::past(db, conversation, user)?;
-        ranges.push((joined, Seq(u64::MAX)));
-        Ok(Self { ranges })
-    }
-
-    /// What somebody saw who has left: after the first seq, up to and with the second.
-    pub(super) fn past(
-        db: &Db,
-        conversation: ConversationId,
-        user: &UserId,
-    ) -> rusqlite::Result<Vec<(Seq, Seq)>> {
-        db.all(
-            "SELECT from_seq, to_seq FROM past_memberships WHERE conversation = ?1 AND user = ?2 \
-             ORDER BY from_seq",
-            (int(conversation.0), user.as_str()),
-            |row| Ok((seq(row, 0)?, seq(row, 1)?)),
-        )
-    }
-
-    /// Whether it holds this seq.
-    pub(super) fn sees(&self, seq: Seq) -> bool {
-        self.ranges.iter().any(|(after, up_to)| *after < seq && seq <= *up_to)
-    }
-
-    /// Nothing up to here is in sight.
-    pub(super) fn begin(&self) -> Seq {
-        self.ranges.first().map_or(Seq::ZERO, |range| range.0)
-    }
-
-    /// The parts, oldest first.
-    pub(super) fn ranges(&self) -> &[(Seq, Seq)] {
-        &self.ranges
-    }
+/// What somebody saw who has left: after the first seq, up to and with the second.
+pub(super) fn past(
+    db: &Db,
+    conversation: ConversationId,
+    user: &UserId,
+) -> rusqlite::Result<Vec<(Seq, Seq)>> {
+    db.all(
+        "SELECT from_seq, to_seq FROM past_memberships WHERE conversation = ?1 AND user = ?2 \
+         ORDER BY from_seq",
+        (int(conversation.0), user.as_str()),
+        |row| Ok((seq(row, 0)?, seq(row, 1)?)),
+    )
 }

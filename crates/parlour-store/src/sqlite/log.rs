@@ -16,7 +16,7 @@ use rusqlite::Row;
 use super::{
     SqliteStore,
     db::Db,
-    facts::Sight,
+    facts::{self, Sight},
     rows::{self, ChangeKind, MESSAGE, int, maybe_shared, number, seq, text},
 };
 use crate::{mutant, replays};
@@ -151,7 +151,7 @@ fn membership(db: &Db, row: &Row<'_>) -> rusqlite::Result<Membership> {
 /// Only who joined later can have been there before.
 fn add_past(db: &Db, membership: &mut Membership) -> rusqlite::Result<()> {
     if membership.joined_seq > Seq::ZERO {
-        membership.past = Sight::past(db, membership.conversation, &membership.user)?.into();
+        membership.past = facts::past(db, membership.conversation, &membership.user)?.into();
     }
     Ok(())
 }
@@ -210,7 +210,7 @@ fn sight(
         (int(conversation.0), viewer.as_str()),
         |row| seq(row, 0),
     )?;
-    joined.map(|joined| Sight::load(db, conversation, viewer, joined)).transpose()
+    joined.map(|joined| facts::sight(db, conversation, viewer, joined)).transpose()
 }
 
 /// The messages whose last change lies in the range: one more than asked for, to tell whether that is all.

@@ -17,7 +17,6 @@ use parlour_core::{
         },
     },
 };
-use sha2::{Digest, Sha256};
 
 use super::{
     SqliteStore,
@@ -30,6 +29,7 @@ use super::{
     users,
 };
 use crate::mutant;
+pub(super) use crate::stored::hash_of;
 
 impl MessageStore for SqliteStore {
     fn append_message(
@@ -140,30 +140,9 @@ fn load(db: &Db, id: MessageId) -> rusqlite::Result<Option<Message>> {
     })
 }
 
-/// What must be the same for a repetition to be one. Every part is led by its length, so none runs into the next.
+/// What must be the same for a repetition to be one.
 fn content_hash(message: &SendMessage) -> [u8; 32] {
     hash_of(&message.text, message.metadata.as_deref(), message.kind, message.reply_to)
-}
-
-/// The same, of the parts.
-pub(super) fn hash_of(
-    text: &str,
-    metadata: Option<&str>,
-    kind: MessageKind,
-    reply_to: Option<MessageId>,
-) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    let mut part = |bytes: Option<&[u8]>| {
-        hash.update([u8::from(bytes.is_some())]);
-        let bytes = bytes.unwrap_or_default();
-        hash.update((bytes.len() as u64).to_be_bytes());
-        hash.update(bytes);
-    };
-    part(Some(text.as_bytes()));
-    part(metadata.map(str::as_bytes));
-    part(Some(&rows::message_kind(kind).to_be_bytes()));
-    part(reply_to.map(|id| id.0.to_be_bytes()).as_ref().map(<[u8; 8]>::as_slice));
-    hash.finalize().into()
 }
 
 fn append(
@@ -355,36 +334,4 @@ fn delete(tx: &mut Tx<'_>, context: &Context, id: MessageId) -> Step<Appended> {
     let deleted = Event::MessageDeleted(message.clone());
     tx.publish(view.envelope(Some(seq), at, context.origin, deleted));
     Ok(Appended { message, epoch: view.epoch, duplicate: false })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hash(text: &str, metadata: Option<&str>, reply_to: Option<u64>) -> [u8; 32] {
-        content_hash(&SendMessage {
-            conversation: ConversationId(1),
-            client_id: None,
-            text: text.into(),
-            metadata: metadata.map(Into::into),
-            reply_to: reply_to.map(MessageId),
-            kind: MessageKind::Text,
-            recipient: None,
-            subject: None,
-        })
-    }
-
-    #[test]
-    fn no_two_contents_share_a_hash_by_their_encoding() {
-        let hashes = [
-            hash("ab", None, None),
-            hash("a", Some("b"), None),
-            hash("", Some("ab"), None),
-            hash("ab", Some(""), None),
-            hash("ab", None, Some(0)),
-        ];
-        for (place, one) in hashes.iter().enumerate() {
-            assert!(hashes.iter().skip(place + 1).all(|other| one != other), "{place}");
-        }
-    }
 }

@@ -15,7 +15,7 @@ use parlour_core::{
 use super::{
     batch::Tx,
     db::{Db, Step},
-    facts::{Sight, View},
+    facts::{self, View},
     rows::{self, ChangeKind, int},
     users,
 };
@@ -81,7 +81,7 @@ pub(super) fn add(
     let role = if count == 0 { Role::Owner } else { Role::Member };
     let participant = insert(tx, context, id, user, role, seq, at)?;
     record(tx, &view, context, ChangeKind::Joined, user, Some(role), at)?;
-    let past = Sight::past(tx.db, id, user)?.into();
+    let past = facts::past(tx.db, id, user)?.into();
     let (participant, by) = (Arc::new(participant), actor.clone());
     let event = Event::ParticipantJoined { participant, past, by };
     tx.publish(view.envelope(Some(seq), at, context.origin, event));

@@ -1,26 +1,47 @@
-//! Runs the conformance suite on SQLite.
+//! Runs the conformance suite on every store.
 
-use std::sync::Arc;
-
-use parlour_core::{
-    port::store::{CommitSink, Store},
-    testing::store_suite::{self, Bench},
-};
+use parlour_core::testing::store_suite::{self, Bench};
 use parlour_store::OpenOptions;
 
-async fn open(sink: Arc<dyn CommitSink>) -> Arc<dyn Store> {
-    parlour_store::open("sqlite::memory:", OpenOptions::default(), sink).await.unwrap()
+mod sqlite {
+    use super::*;
+
+    macro_rules! cases {
+        ($($module:ident::$case:ident),* $(,)?) => {$(
+            #[tokio::test]
+            async fn $case() {
+                let bench = Bench::new(async |sink| {
+                    parlour_store::open("sqlite::memory:", OpenOptions::default(), sink).await.unwrap()
+                })
+                .await;
+                store_suite::$module::$case(&bench).await;
+                bench.finish().await;
+            }
+        )*};
+    }
+
+    parlour_core::store_cases!(cases);
 }
 
-macro_rules! cases {
-    ($($module:ident::$case:ident),* $(,)?) => {$(
-        #[tokio::test]
-        async fn $case() {
-            let bench = Bench::new(open).await;
-            store_suite::$module::$case(&bench).await;
-            bench.finish().await;
-        }
-    )*};
-}
+mod postgres {
+    use super::*;
+    use crate::support::database;
 
-parlour_core::store_cases!(cases);
+    macro_rules! cases {
+        ($($module:ident::$case:ident),* $(,)?) => {$(
+            #[tokio::test]
+            async fn $case() {
+                let Some(database) = database() else { return };
+                let bench = Bench::new(async |sink| {
+                    parlour_store::open(&database.url(), OpenOptions::default(), sink).await.unwrap()
+                })
+                .await;
+                store_suite::$module::$case(&bench).await;
+                bench.finish().await;
+                bench.store.close().await;
+            }
+        )*};
+    }
+
+    parlour_core::store_cases!(cases);
+}

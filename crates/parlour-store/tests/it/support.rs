@@ -23,6 +23,15 @@ impl CommitSink for Nobody {
     fn committed(&self, _: Vec<Envelope>) {}
 }
 
+/// A fresh database of the PostgreSQL server that all tests share. `None`, said loudly, where it is not installed.
+pub(crate) fn database() -> Option<parlour_engines::Database> {
+    let database = parlour_engines::Postgres::shared().unwrap();
+    if database.is_none() {
+        parlour_engines::skip("PostgreSQL is not installed");
+    }
+    database
+}
+
 /// A folder with a database.
 pub(crate) struct Folder {
     folder: TempDir,
