@@ -42,6 +42,8 @@ pub struct Metrics {
     pub(crate) pusher_events: Counter,
     pub(crate) pusher_client_events: Counter,
     pub(crate) pusher_channels: Gauge,
+    pub(crate) pusher_bus_dropped: Counter,
+    pub(crate) pusher_bus_unreadable: Counter,
     pub(crate) pusher_hooks_dropped: Counter,
     pub(crate) pusher_hooks_told: Counter,
     pub(crate) pusher_hooks_failed: Counter,
@@ -119,6 +121,16 @@ impl Metrics {
                 "Events that clients of Pusher channels have sent each other",
             ),
             pusher_channels: gauge(r, "pusher_channels", "Pusher channels that somebody has"),
+            pusher_bus_dropped: counter(
+                r,
+                "pusher_bus_dropped",
+                "Messages about Pusher channels that other processes could not be told",
+            ),
+            pusher_bus_unreadable: counter(
+                r,
+                "pusher_bus_unreadable",
+                "Messages of other processes about Pusher channels that this one does not understand",
+            ),
             pusher_hooks_told: counter(
                 r,
                 "pusher_hooks_told",

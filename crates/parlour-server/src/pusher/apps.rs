@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use foldhash::HashMap;
 use parlour_wire::pusher::{PusherLimits, Signer, signature::BadKey};
 
-use crate::config::{PusherApp, PusherKey, PusherSection, PusherWebhook, Secret};
+use crate::{
+    config::{PusherApp, PusherKey, PusherSection, PusherWebhook, Secret},
+    hash::HashMap,
+};
 
 /// The application of `--demo`, for trying things out: its id, key and secret.
 pub(crate) const DEMO: (&str, &str, &str) = ("1", "demo-key", "demo-secret-for-trying-out");

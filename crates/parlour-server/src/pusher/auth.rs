@@ -57,7 +57,7 @@ async fn sign_channel(State(door): State<Door>, request: Request) -> Result<Resp
     let app = door.pusher.apps.chat().ok_or_else(refused)?;
     let signer = app.default_signer().ok_or_else(refused)?;
     let auth = signer.sign_channel(wish.socket, &channel, member.as_deref());
-    granted(&door, wish.socket, &channel, &caller);
+    granted(&door, wish.socket, &channel, &caller).await;
     Ok(answer(AuthAnswer { auth, channel_data: member, user_data: None }))
 }
 
@@ -139,10 +139,10 @@ fn shown(user: &UserId, profile: Option<&Profile>, most: usize) -> Value {
     [full, plain].into_iter().find(fits).unwrap_or_else(|| json!({"id": id}))
 }
 
-/// Lets the connection act as the caller on the channel. One of another process, or none, takes no harm.
-fn granted(door: &Door, socket: SocketId, channel: &ChannelName, caller: &Identity) {
+/// Lets the connection act as the caller on the channel, also where it is another process's. None takes no harm.
+async fn granted(door: &Door, socket: SocketId, channel: &ChannelName, caller: &Identity) {
     if let Some(app) = door.pusher.apps.chat()
-        && !door.pusher.channels.grant(app, socket, channel, caller)
+        && !door.pusher.channels.grant(app, socket, channel, caller).await
     {
         tracing::debug!("a channel was signed for a connection that is not here");
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use parlour_core::{
     Code, Error, UserId,
     command::{Actor, Authority, Identity, Reply},
+    port::BoxFuture,
 };
 use parlour_wire::{
     Request, Tag,
@@ -18,7 +19,6 @@ use crate::gateway::{
     client::OpenCommand,
     close::Close,
     conn::{Conn, NewConn},
-    connection::Open,
     frames::{Frames, frame},
     hub::Refused,
     implicit,
@@ -155,6 +155,8 @@ impl Opening {
             return Ok(());
         }
         self.take_in().await?;
+        let channels = &gateway.pusher.channels;
+        let _warmth = channels.warm(&socket.app, &joining.channel).await;
         let mut refused = None;
         let begin = || {
             let joining = Joining {
@@ -217,12 +219,12 @@ pub(super) struct Carried {
     _open: Option<OpenCommand>,
 }
 
-/// Carries out what a client event asks.
+/// Carries out what a client event asks. `later` takes what takes a while.
 pub(super) fn carry_out(
     gateway: &Arc<Gateway>,
     conn: &Arc<Conn>,
     Request { tag, command }: Request,
-    open: &mut Open<Carried>,
+    later: impl FnOnce(BoxFuture<'static, Carried>),
 ) {
     gateway.metrics.commands.inc();
     let carried = |outcome| Carried { conn: conn.clone(), tag: tag.clone(), outcome, _open: None };
@@ -232,7 +234,7 @@ pub(super) fn carry_out(
         Ok(Executed::Later(work)) => {
             let mut carried = carried(None);
             carried._open = Some(OpenCommand::new(gateway));
-            open.push(Box::pin(async move {
+            later(Box::pin(async move {
                 carried.outcome = work.await;
                 carried
             }));

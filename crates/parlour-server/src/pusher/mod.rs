@@ -3,6 +3,7 @@
 //! - [`apps`] are the applications of the configuration. Nothing of one is visible to another.
 //! - [`door`] lets clients in, [`socket`] is what one of them may ask, [`chat`] makes a channel one of the chat's.
 //! - [`channels`] knows who has which channel, and carries events to them; [`hooks`] takes what applications are told.
+//! - [`cluster`] is this process among the others.
 //! - [`api`] is the signed HTTP API of their servers, [`auth`] signs for the chat's channels, [`webhooks`] tells those
 //!   servers.
 
@@ -11,6 +12,7 @@ pub(crate) mod apps;
 mod auth;
 pub(crate) mod channels;
 mod chat;
+pub(crate) mod cluster;
 pub(crate) mod door;
 pub(crate) mod hooks;
 mod socket;
@@ -21,7 +23,7 @@ use std::{sync::Arc, time::Duration};
 use parlour_core::{
     NodeId,
     port::{
-        bus::Bus,
+        bus::{Bus, Topic},
         clock::{Clock, Random},
     },
 };
@@ -31,6 +33,7 @@ use tokio::sync::mpsc::Receiver;
 use self::{
     apps::Apps,
     channels::{Channels, Room},
+    cluster::Cluster,
     hooks::{Hook, Hooks},
 };
 use crate::{gateway::link::Link, metrics::Metrics, tasks::Tasks};
@@ -45,7 +48,9 @@ pub(crate) struct Pusher {
     /// The applications.
     pub(crate) apps: Apps,
     /// Their channels.
-    pub(crate) channels: Channels,
+    pub(crate) channels: Arc<Channels>,
+    /// This process among the others.
+    cluster: Arc<Cluster>,
 }
 
 /// What it is made of.
@@ -62,27 +67,40 @@ impl Pusher {
     pub(crate) fn new(parts: Parts) -> (Arc<Self>, Receiver<Hook>) {
         let Parts { apps, room, clock, random, metrics } = parts;
         let (hooks, waiting) = Hooks::new(metrics.clone());
-        let channels = Channels::new(&apps, room, clock, random, metrics, hooks);
-        (Arc::new(Self { apps, channels }), waiting)
+        let cluster = Cluster::new(clock.clone(), &*random, metrics.clone(), hooks.clone());
+        let channels = Channels::new(&apps, room, clock, random, metrics, hooks, cluster.clone());
+        (Arc::new(Self { apps, channels, cluster }), waiting)
     }
 
     /// Begins to work together with other processes. Called once, before anybody is served; without it this process
     /// is the only one.
     pub(crate) fn join(self: &Arc<Self>, bus: Arc<dyn Bus>, tasks: &Tasks) {
-        let _ = (bus, tasks);
+        if self.cluster.join(bus, tasks) {
+            self.channels.wonder_again(&Topic::Everyone);
+        }
     }
 
     /// Another process says something: the bytes of a `Hint::Channel`. It may come twice, late, or be no message.
     pub(crate) fn heard(&self, from: NodeId, bytes: &[u8]) {
-        let _ = (from, bytes);
+        if !self.cluster.is_shared() {
+            return;
+        }
+        if let Some(message) = self.cluster.read(bytes) {
+            self.channels.heard(from, message);
+        }
     }
 
     /// Something may have been missed on the bus.
-    pub(crate) fn lagged(&self) {}
+    pub(crate) fn lagged(&self) {
+        self.cluster.spare();
+        self.channels.wonder_again(&Topic::Everyone);
+    }
 
     /// Another process has said that it ends, or was not heard for so long that it counts as dead.
     pub(crate) fn node_gone(&self, node: NodeId) {
-        let _ = node;
+        if self.cluster.judges() {
+            self.channels.forget_node(node);
+        }
     }
 
     /// Every socket, for the sweep.

@@ -9,7 +9,8 @@ use parlour_core::{
 use parlour_wire::{
     Caller,
     pusher::{
-        ChannelName, ChatChannel, ClientFrame, Member, Payload, Refusal, Signer, Subscribe,
+        ChannelName, ChatChannel, ClientFrame, Member, Payload, Refusal, SignedInUser, Signer,
+        Subscribe,
         channel::Access,
         chat::{Asked, asked},
         decode::{self, Refused},
@@ -19,7 +20,7 @@ use parlour_wire::{
 
 use super::{
     apps::App,
-    channels::{Device, Joining, Owned, Socket},
+    channels::{Device, Joining, Key, Owned, Socket, Warmth},
     chat::{self, Acting, Carried, Chat},
     door,
 };
@@ -53,6 +54,9 @@ pub(super) async fn run(
         gateway: gateway.clone(),
         socket: socket.clone(),
         chats: HashMap::default(),
+        joining: HashMap::default(),
+        joins: 0,
+        signing_in: false,
         asked: Bucket::default(),
         events: Bucket::default(),
         refused: 0,
@@ -74,6 +78,12 @@ struct Client {
     socket: Arc<Socket>,
     /// Its channels that carry the chat.
     chats: HashMap<ChannelName, Chat>,
+    /// Channels that it will have as soon as this process hears of them what others say, each with the number of the
+    /// subscribe: it may be taken back meanwhile, and come again.
+    joining: HashMap<ChannelName, u64>,
+    joins: u64,
+    /// It is being signed in. What it asks after that waits.
+    signing_in: bool,
     /// Takes everything but client events.
     asked: Bucket,
     events: Bucket,
@@ -81,15 +91,33 @@ struct Client {
     broken: u32,
 }
 
+/// Why a subscribe was refused, told to its channel; but the one that stands is not in question.
+fn of_subscribe(refusal: Refusal, channel: ChannelName) -> Refused {
+    match refusal {
+        Refusal::AlreadySubscribed(_) => refusal.into(),
+        refusal => Refused { refusal, channel: Some(channel) },
+    }
+}
+
+/// What took a while.
+enum Done {
+    /// The chat has done what was asked.
+    Carried(Carried),
+    /// A channel can be joined now.
+    Joins { number: u64, joining: Owned, _warmth: Warmth },
+    /// A user can be signed in now.
+    SignsIn { user: SignedInUser, user_data: String, _warmth: Warmth },
+}
+
 impl Speaker for Client {
     type Asked = Result<ClientFrame, Refused>;
-    type Answer = Carried;
+    type Answer = Done;
 
     fn read(&self, text: &str) -> Self::Asked {
         decode::frame(text, &self.socket.app.limits)
     }
 
-    fn handle(&mut self, asked: Self::Asked, open: &mut Open<Carried>) {
+    fn handle(&mut self, asked: Self::Asked, open: &mut Open<Done>) {
         self.gateway.metrics.frames_received.inc();
         let is_broken = matches!(&asked, Err(refused) if refused.refusal == Refusal::InvalidJson);
         self.broken = if is_broken { self.broken + 1 } else { 0 };
@@ -105,18 +133,15 @@ impl Speaker for Client {
             Ok(ClientFrame::Pong) => Ok(()),
             Ok(ClientFrame::Subscribe(wanted)) => {
                 let channel = wanted.channel.clone();
-                let outcome = self.limit().and_then(|()| self.subscribe(wanted));
-                outcome.map_err(|refusal| match refusal {
-                    // The one that stands is not in question.
-                    Refusal::AlreadySubscribed(_) => refusal.into(),
-                    refusal => Refused { refusal, channel: Some(channel) },
-                })
+                let outcome = self.limit().and_then(|()| self.subscribe(wanted, open));
+                outcome.map_err(|refusal| of_subscribe(refusal, channel))
             }
             Ok(ClientFrame::Unsubscribe(channel)) => {
                 self.limit().and_then(|()| self.unsubscribe(&channel)).map_err(Refused::from)
             }
             Ok(ClientFrame::SignIn { auth, user_data }) => {
-                self.limit().and_then(|()| self.sign_in(&auth, &user_data)).map_err(Refused::from)
+                let outcome = self.limit().and_then(|()| self.sign_in(&auth, user_data, open));
+                outcome.map_err(Refused::from)
             }
             Ok(ClientFrame::ClientEvent { channel, event, data }) => {
                 self.client_event(&channel, &event, &data, open).map_err(Refused::from)
@@ -128,12 +153,33 @@ impl Speaker for Client {
         }
     }
 
-    fn answer(&mut self, answer: Carried) {
-        answer.tell(&self.gateway);
+    fn answer(&mut self, answer: Done) {
+        let outcome = match answer {
+            Done::Carried(carried) => return carried.tell(&self.gateway),
+            Done::Joins { number, joining, .. } => {
+                let Owned { channel, member, history } = joining;
+                // It was taken back.
+                if self.joining.get(&channel) != Some(&number) {
+                    return;
+                }
+                self.joining.remove(&channel);
+                let joining = Joining { channel: &channel, member, history, conn: None };
+                let joined = self.gateway.pusher.channels.subscribe(&self.socket, joining);
+                joined.map_err(|refusal| of_subscribe(refusal, channel))
+            }
+            Done::SignsIn { user, user_data, .. } => {
+                self.signing_in = false;
+                let channels = &self.gateway.pusher.channels;
+                channels.sign_in(&self.socket, &user, &user_data).map_err(Refused::from)
+            }
+        };
+        if let Err(refused) = outcome {
+            self.refuse(&refused);
+        }
     }
 
     fn is_ready(&self, open: usize) -> bool {
-        open < self.gateway.limits.open_commands
+        open < self.gateway.limits.open_commands && !self.signing_in
     }
 
     fn woken(&mut self) {
@@ -192,16 +238,16 @@ impl Client {
         Err(refusal)
     }
 
-    fn subscribe(&mut self, wanted: Subscribe) -> Result<(), Refusal> {
+    fn subscribe(&mut self, wanted: Subscribe, open: &mut Open<Done>) -> Result<(), Refusal> {
         self.reap();
         let channel = &wanted.channel;
-        if self.chats.contains_key(channel) {
+        if self.chats.contains_key(channel) || self.joining.contains_key(channel) {
             return Err(Refusal::AlreadySubscribed(channel.clone()));
         }
         let member = self.admitted(&wanted)?;
         let Some(what) = channel.chat().filter(|_| self.app().carries_chat) else {
-            let joining = Joining { channel, member, history: wanted.history, conn: None };
-            return self.gateway.pusher.channels.subscribe(&self.socket, joining);
+            let joining = Owned { channel: wanted.channel, member, history: wanted.history };
+            return self.join(joining, open);
         };
         if self.chats.len() >= self.gateway.pusher.channels.channels_per_connection() {
             return Err(Refusal::TooManyChannels(self.chats.len()));
@@ -210,6 +256,25 @@ impl Client {
         let joining = Owned { channel: channel.clone(), member, history: wanted.history };
         let chat = Chat::open(&self.gateway, &self.socket, &what, acting, joining);
         self.chats.insert(wanted.channel, chat);
+        Ok(())
+    }
+
+    /// Joins a channel, at once or as soon as this process hears what others say of it.
+    fn join(&mut self, joining: Owned, open: &mut Open<Done>) -> Result<(), Refusal> {
+        let (channels, app) = (&self.gateway.pusher.channels, &self.socket.app);
+        let waiting = match channels.is_on(&self.socket, &joining.channel) {
+            true => None,
+            false => channels.cold(app, vec![Key::Channel(joining.channel.clone())]),
+        };
+        let Some(waiting) = waiting else {
+            let Owned { channel, member, history } = joining;
+            let joining = Joining { channel: &channel, member, history, conn: None };
+            return channels.subscribe(&self.socket, joining);
+        };
+        self.joins += 1;
+        let number = self.joins;
+        self.joining.insert(joining.channel.clone(), number);
+        open.push(Box::pin(async move { Done::Joins { number, joining, _warmth: waiting.await } }));
         Ok(())
     }
 
@@ -277,6 +342,9 @@ impl Client {
     }
 
     fn unsubscribe(&mut self, channel: &ChannelName) -> Result<(), Refusal> {
+        if self.joining.remove(channel).is_some() {
+            return Ok(());
+        }
         let left = self.gateway.pusher.channels.unsubscribe(&self.socket, channel);
         match self.chats.remove(channel) {
             Some(chat) => {
@@ -287,12 +355,27 @@ impl Client {
         }
     }
 
-    fn sign_in(&self, auth: &str, user_data: &str) -> Result<(), Refusal> {
+    fn sign_in(
+        &mut self,
+        auth: &str,
+        user_data: String,
+        open: &mut Open<Done>,
+    ) -> Result<(), Refusal> {
         let signer = self.signer(auth).or_else(|| self.app().default_signer());
         let signer = signer.ok_or(Refusal::InvalidKey)?;
-        signer.verify_user(auth, self.socket.id, user_data)?;
-        let user = presence::user_data(user_data, &self.app().limits)?;
-        self.gateway.pusher.channels.sign_in(&self.socket, &user, user_data)
+        signer.verify_user(auth, self.socket.id, &user_data)?;
+        let user = presence::user_data(&user_data, &self.app().limits)?;
+        let channels = &self.gateway.pusher.channels;
+        let known = std::iter::once(&user.id).chain(&user.watchlist);
+        let keys = known.map(|id| Key::User(id.clone())).collect();
+        let Some(waiting) = channels.cold(&self.socket.app, keys) else {
+            return channels.sign_in(&self.socket, &user, &user_data);
+        };
+        self.signing_in = true;
+        open.push(Box::pin(
+            async move { Done::SignsIn { user, user_data, _warmth: waiting.await } },
+        ));
+        Ok(())
     }
 
     fn client_event(
@@ -300,7 +383,7 @@ impl Client {
         channel: &ChannelName,
         event: &str,
         data: &Payload,
-        open: &mut Open<Carried>,
+        open: &mut Open<Done>,
     ) -> Result<(), Refusal> {
         self.limit_events()?;
         if let Some(chat) = self.chats.get(channel) {
@@ -312,7 +395,10 @@ impl Client {
                 Caller { user: &conn.user, scope: conn.scope, limits: &self.gateway.limits };
             match asked(event, data, &caller) {
                 Asked::Chat(request) => {
-                    chat::carry_out(&self.gateway, conn, request, open);
+                    let (gateway, conn) = (self.gateway.clone(), conn.clone());
+                    chat::carry_out(&gateway, &conn, request, |work| {
+                        open.push(Box::pin(async move { Done::Carried(work.await) }));
+                    });
                     return Ok(());
                 }
                 Asked::Nothing => return Ok(()),

@@ -32,6 +32,12 @@ impl SocketId {
     pub const fn new(high: u64, low: u64) -> Self {
         Self(high, low)
     }
+
+    /// The first of its numbers.
+    #[must_use]
+    pub const fn high(self) -> u64 {
+        self.0
+    }
 }
 
 impl fmt::Display for SocketId {

@@ -22,10 +22,7 @@ pub(super) async fn list(
 ) -> Result<Response, Failure> {
     let call = signed::call(&door, &app_id, request).await?;
     let (wanted, prefix) = Info::of_channels(&call.query)?;
-    let mut occupied = door.pusher.channels.occupied(&call.app, prefix, wanted);
-    for info in occupied.values_mut() {
-        info.occupied = None;
-    }
+    let occupied = door.pusher.channels.occupied(&call.app, prefix, wanted).await;
     Ok(json(&ChannelsAnswer { channels: Some(occupied) }))
 }
 
@@ -38,7 +35,9 @@ pub(super) async fn one(
     let call = signed::call(&door, &app_id, request).await?;
     let channel = name(&channel, &call.app)?;
     let wanted = Info::of_channel(&call.query, &channel)?;
-    Ok(json(&door.pusher.channels.info(&call.app, &channel, wanted)))
+    let channels = std::slice::from_ref(&channel);
+    let infos = door.pusher.channels.infos(&call.app, channels, wanted).await;
+    Ok(json(&infos.into_iter().next().unwrap_or_default()))
 }
 
 /// `GET /apps/{app_id}/channels/{channel}/users`: who is on a presence channel.
@@ -52,7 +51,7 @@ pub(super) async fn users(
     if channel.access() != Access::Presence {
         return Err(ApiError::BadRequest("Only presence channels have users").into());
     }
-    let present = door.pusher.channels.users(&call.app, &channel);
+    let present = door.pusher.channels.users(&call.app, &channel).await;
     let users = present.into_iter().map(|id| PresentUser { id }).collect();
     Ok(json(&UsersAnswer { users }))
 }
@@ -68,7 +67,7 @@ pub(super) async fn terminate(
     if user_id.is_empty() || user_id.chars().count() > call.app.limits.user_id {
         return Err(ApiError::BadRequest("The user's id is empty or longer than allowed").into());
     }
-    let ended = door.pusher.channels.terminate(&call.app, &user_id);
+    let ended = door.pusher.channels.terminate(&call.app, &user_id).await;
     tracing::debug!(app = &*call.app.id, ended, "an application has ended a user's connections");
     Ok(json(&serde_json::json!({})))
 }

@@ -8,7 +8,7 @@ use axum::{
 };
 use parlour_wire::pusher::{
     ChannelName,
-    http::{BatchAnswer, ChannelInfo, ChannelsAnswer, Info, Trigger, batch_events, events},
+    http::{BatchAnswer, ChannelInfo, ChannelsAnswer, Info, batch_events, events},
 };
 
 use super::{Door, Failure, json, signed};
@@ -24,12 +24,12 @@ pub(super) async fn publish(
     let event = events(&call.body, &call.app.limits)?;
     let channels = &door.pusher.channels;
     channels.publish(&call.app, &event);
-    let told = (!event.info.is_empty()).then(|| {
-        let about = |channel| {
-            (ToString::to_string(channel), told(channels, &call.app, channel, event.info))
-        };
-        event.channels.iter().map(about).collect()
-    });
+    let told = if event.info.is_empty() {
+        None
+    } else {
+        let infos = told(channels, &call.app, &event.channels, event.info).await;
+        Some(event.channels.iter().map(ToString::to_string).zip(infos).collect())
+    };
     Ok(json(&ChannelsAnswer { channels: told }))
 }
 
@@ -45,20 +45,28 @@ pub(super) async fn publish_batch(
     for event in &batch {
         channels.publish(&call.app, event);
     }
-    let asked = batch.iter().any(|event| !event.info.is_empty());
-    let answer = asked.then(|| batch.iter().map(|event| told_of(channels, &call.app, event)));
-    Ok(json(&BatchAnswer { batch: answer.map(Iterator::collect) }))
-}
-
-/// What an event of a batch asks about its one channel.
-fn told_of(channels: &Channels, app: &Arc<App>, event: &Trigger) -> ChannelInfo {
-    match event.channels.first() {
-        Some(channel) if !event.info.is_empty() => told(channels, app, channel, event.info),
-        _ => ChannelInfo::default(),
+    if batch.iter().all(|event| event.info.is_empty()) {
+        return Ok(json(&BatchAnswer { batch: None }));
     }
+    let mut answers = Vec::with_capacity(batch.len());
+    for event in &batch {
+        let mut infos = match event.info.is_empty() {
+            true => Vec::new(),
+            false => told(channels, &call.app, &event.channels, event.info).await,
+        };
+        // An event of a batch has one channel.
+        answers.push(infos.pop().unwrap_or_default());
+    }
+    Ok(json(&BatchAnswer { batch: Some(answers) }))
 }
 
-/// What is asked about a channel, and nothing else.
-fn told(channels: &Channels, app: &Arc<App>, channel: &ChannelName, wanted: Info) -> ChannelInfo {
-    ChannelInfo { occupied: None, ..channels.info(app, channel, wanted) }
+/// What is asked about channels, and nothing else.
+async fn told(
+    channels: &Channels,
+    app: &Arc<App>,
+    names: &[ChannelName],
+    wanted: Info,
+) -> Vec<ChannelInfo> {
+    let infos = channels.infos(app, names, wanted).await;
+    infos.into_iter().map(|info| ChannelInfo { occupied: None, ..info }).collect()
 }

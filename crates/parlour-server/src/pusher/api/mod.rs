@@ -19,7 +19,7 @@ use http::{HeaderValue, StatusCode, header};
 use parlour_wire::pusher::{ApiError, PusherLimits};
 use serde::Serialize;
 
-use self::seen::Seen;
+pub(super) use self::seen::Seen;
 use super::{Pusher, auth};
 use crate::http::Api;
 
@@ -33,7 +33,7 @@ pub(crate) struct Inner {
     pub(super) pusher: Arc<Pusher>,
     /// The limits that hold for every application.
     pub(super) limits: PusherLimits,
-    seen: Seen,
+    seen: Arc<Seen>,
 }
 
 impl Deref for Door {
@@ -52,7 +52,8 @@ impl Door {
         limits: PusherLimits,
         repeat_window: Duration,
     ) -> Self {
-        let seen = Seen::new(repeat_window, limits.clock_skew * 2);
+        let seen = Arc::new(Seen::new(repeat_window, limits.clock_skew * 2));
+        pusher.cluster.remember_calls_in(seen.clone());
         Self(Arc::new(Inner { api, pusher, limits, seen }))
     }
 }

@@ -6,8 +6,9 @@
 
 use std::{mem, time::Duration};
 
-use foldhash::{HashMap, HashMapExt as _};
 use parking_lot::Mutex;
+
+use crate::hash::HashMap;
 
 /// Signatures that are remembered in each of two generations. Past it the older generation is forgotten early: then a
 /// replay within the clock's tolerance may pass, but memory stays bounded (some 16 MiB).
@@ -16,14 +17,16 @@ const GENERATION: usize = 256 * 1024;
 /// What a signature is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
-    /// Not seen before, or a moment ago.
+    /// Not seen before.
+    First,
+    /// First seen a moment ago.
     Fresh,
     /// Seen before that.
     Replayed,
 }
 
 /// The signatures of late.
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// How long a repetition passes after the first time.
     repeats: Duration,
     /// After which time no signature can be good any more.
@@ -47,21 +50,46 @@ impl Seen {
 
     /// Remembers a signature that was verified at `now` (of the monotonic clock), and judges it.
     pub(super) fn look(&self, signature: &[u8; 32], now: Duration) -> Verdict {
-        let [a, b, c, d, e, f, g, h, ..] = *signature;
-        let name = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        let name = name(signature);
         let mut generations = self.generations.lock();
-        let known = generations.new.get(&name).or_else(|| generations.old.get(&name)).copied();
-        if let Some(first) = known {
+        if let Some(first) = generations.first(name) {
             let passes = !self.repeats.is_zero() && now.saturating_sub(first) <= self.repeats;
             return if passes { Verdict::Fresh } else { Verdict::Replayed };
         }
+        self.remember(&mut generations, name, now);
+        Verdict::First
+    }
+
+    /// Remembers what other processes have carried out: each is a signature's name.
+    pub(crate) fn learn(&self, names: &[u64], now: Duration) {
+        let mut generations = self.generations.lock();
+        for name in names {
+            if generations.first(*name).is_none() {
+                self.remember(&mut generations, *name, now);
+            }
+        }
+    }
+
+    fn remember(&self, generations: &mut Generations, name: u64, now: Duration) {
         let full = generations.new.len() >= GENERATION;
         if full || now.saturating_sub(generations.since) > self.life {
-            generations.old = mem::replace(&mut generations.new, HashMap::new());
+            generations.old = mem::replace(&mut generations.new, HashMap::default());
             generations.since = now;
         }
         generations.new.insert(name, now);
-        Verdict::Fresh
+    }
+}
+
+/// A signature's name: its first 8 bytes.
+pub(super) fn name(signature: &[u8; 32]) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *signature;
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+impl Generations {
+    /// When a signature was first seen.
+    fn first(&self, name: u64) -> Option<Duration> {
+        self.new.get(&name).or_else(|| self.old.get(&name)).copied()
     }
 }
 
@@ -81,12 +109,16 @@ mod tests {
     fn m10_a_call_may_be_repeated_at_once_and_not_later() {
         let seen = Seen::new(Duration::from_secs(2), LIFE);
         let at = |seconds| seen.look(&signature(1), Duration::from_secs(seconds));
-        assert_eq!([at(10), at(11), at(12)], [Verdict::Fresh; 3]);
+        assert_eq!([at(10), at(11), at(12)], [Verdict::First, Verdict::Fresh, Verdict::Fresh]);
         assert_eq!([at(13), at(600), at(1_210)], [Verdict::Replayed; 3]);
-        assert_eq!(seen.look(&signature(2), Duration::from_secs(13)), Verdict::Fresh);
+        assert_eq!(seen.look(&signature(2), Duration::from_secs(13)), Verdict::First);
+        let elsewhere = signature(3);
+        seen.learn(&[name(&elsewhere)], Duration::from_secs(13));
+        let at = |seconds| seen.look(&elsewhere, Duration::from_secs(seconds));
+        assert_eq!([at(14), at(16)], [Verdict::Fresh, Verdict::Replayed]);
 
         let strict = Seen::new(Duration::ZERO, LIFE);
-        assert_eq!(strict.look(&signature(1), Duration::ZERO), Verdict::Fresh);
+        assert_eq!(strict.look(&signature(1), Duration::ZERO), Verdict::First);
         assert_eq!(strict.look(&signature(1), Duration::ZERO), Verdict::Replayed);
     }
 

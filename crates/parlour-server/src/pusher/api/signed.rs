@@ -8,7 +8,10 @@ use http::{Method, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use parlour_wire::pusher::{ApiError, PusherLimits, SignedQuery};
 
-use super::{Door, Failure, seen::Verdict};
+use super::{
+    Door, Failure,
+    seen::{self, Verdict},
+};
 use crate::pusher::apps::{App, Known};
 
 /// A call whose signature was found good.
@@ -42,8 +45,13 @@ pub(super) async fn call(door: &Door, app_id: &str, request: Request) -> Result<
     query.verify_body(&body)?;
     if parts.method == Method::POST {
         let now = door.api.clock.monotonic();
-        if door.seen.look(query.signature(), now) == Verdict::Replayed {
-            return Err(ApiError::Unauthorized("This call was made before: sign it anew").into());
+        match door.seen.look(query.signature(), now) {
+            Verdict::First => door.pusher.cluster.carried_out(seen::name(query.signature())),
+            Verdict::Fresh => {}
+            Verdict::Replayed => {
+                let refused = ApiError::Unauthorized("This call was made before: sign it anew");
+                return Err(refused.into());
+            }
         }
     }
     Ok(Call { app: app.clone(), query, body })

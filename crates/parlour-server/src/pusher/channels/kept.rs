@@ -21,6 +21,8 @@ const OVERHEAD: usize = 96;
 pub(super) struct Event {
     pub(super) name: Arc<str>,
     pub(super) data: Payload,
+    /// Where and as which it was published: the same for every process.
+    pub(super) id: (u64, u64),
     /// When, in process time.
     pub(super) at: Duration,
 }
@@ -54,24 +56,20 @@ impl Kept {
         Self { most, bytes: 0, next: 0, rings: HashMap::default(), order: BTreeMap::new() }
     }
 
-    /// Keeps an event as the last of a channel's `count`.
-    pub(super) fn put(
-        &mut self,
-        channel: &ChannelName,
-        name: Arc<str>,
-        data: Payload,
-        count: usize,
-        at: Duration,
-    ) {
-        let event = Event { name, data, at };
+    /// Keeps an event among the last `count` of a channel, at its place in time, once.
+    pub(super) fn put(&mut self, channel: &ChannelName, event: Event, count: usize) {
         let ring = self.rings.entry(channel.clone()).or_default();
+        if ring.events.iter().any(|known| known.id == event.id) {
+            return;
+        }
         self.order.remove(&ring.stamp);
         self.next += 1;
         ring.stamp = self.next;
         self.order.insert(self.next, channel.clone());
         let before = ring.bytes;
         ring.bytes += event.bytes();
-        ring.events.push_back(event);
+        let later = ring.events.iter().rev().take_while(|known| known.at > event.at).count();
+        ring.events.insert(ring.events.len() - later, event);
         while ring.events.len() > count
             && let Some(old) = ring.events.pop_front()
         {
@@ -143,7 +141,9 @@ mod tests {
     }
 
     fn put(kept: &mut Kept, name: &str, data: &str, count: usize, at: Duration) {
-        kept.put(&channel(name), "e".into(), Payload::text(data), count, at);
+        let id = (0, kept.next);
+        let event = Event { name: "e".into(), data: Payload::text(data), id, at };
+        kept.put(&channel(name), event, count);
     }
 
     fn texts(kept: &Kept, name: &str, count: usize) -> Vec<String> {
@@ -161,6 +161,21 @@ mod tests {
         assert_eq!(texts(&kept, "x", 10), ["b", "c", "d"]);
         assert_eq!(texts(&kept, "x", 2), ["c", "d"]);
         assert_eq!(texts(&kept, "y", 2), [""; 0]);
+    }
+
+    #[test]
+    fn what_others_have_kept_has_its_place_in_time_and_comes_once() {
+        let mut kept = Kept::new(10_000);
+        let at = |number: u64, seconds| Event {
+            name: "e".into(),
+            data: Payload::text(&number.to_string()),
+            id: (1, number),
+            at: NOW.saturating_sub(Duration::from_secs(seconds)),
+        };
+        for event in [at(1, 9), at(4, 1), at(2, 7), at(4, 2), at(3, 5), at(0, 10)] {
+            kept.put(&channel("x"), event, 4);
+        }
+        assert_eq!(texts(&kept, "x", 10), ["1", "2", "3", "4"]);
     }
 
     #[test]

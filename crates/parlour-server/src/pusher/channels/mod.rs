@@ -1,45 +1,54 @@
 //! Who has which channel, and the way of events to them.
 //!
 //! Every application has one table under one lock. Under it frames are only put into the queues of sockets; sockets
-//! are written after it is released. What happens to one channel happens in one order for everybody.
+//! are written after it is released. What happens to one channel on one process happens in one order for everybody.
+//!
+//! - [`table`] is that state, [`subscribe`] and [`users`] are what clients do with it.
+//! - [`shared`] is what is told to other processes about it, [`hearing`] what they tell, with [`peers`] as the memory of it;
+//!   [`warm`] begins to listen, [`remote`] reads and answers, [`survey`] asks all of them.
 
+mod hearing;
 mod kept;
+mod peers;
 mod pending;
 mod presence;
+mod remote;
+mod shared;
 mod socket;
 mod subscribe;
+mod survey;
 mod table;
 mod users;
+mod warm;
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
 use parking_lot::{Mutex, MutexGuard};
-use parlour_core::{
-    command::Identity,
-    port::clock::{Clock, Random},
-};
+use parlour_core::port::clock::{Clock, Random};
 use parlour_wire::pusher::{
-    ChannelName, CloseCode, SocketId,
-    channel::Access,
-    encode,
-    http::{ChannelInfo, Info, Trigger},
-    webhook::WebhookEvent,
+    ChannelName, CloseCode, SocketId, channel::Access, encode, http::Trigger, webhook::WebhookEvent,
 };
+use tokio::sync::Notify;
 
 use self::{
+    hearing::Hand,
+    kept::Event,
+    remote::Tables,
     socket::Entry,
     table::{Dirty, Table},
 };
 pub(crate) use self::{
+    shared::Key,
     socket::{Device, Socket},
     subscribe::{Joining, Owned},
+    warm::Warmth,
 };
 use super::{
     apps::{App, Apps},
+    cluster::Cluster,
     hooks::Hooks,
 };
 use crate::{
@@ -58,17 +67,21 @@ pub(crate) struct Room {
 
 /// The channels of every application.
 pub(crate) struct Channels {
-    tables: Vec<Mutex<Table>>,
+    /// In the order of the applications.
+    tables: Tables,
     room: Room,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     metrics: Arc<Metrics>,
     hooks: Hooks,
+    cluster: Arc<Cluster>,
+    /// Something has come to be listened to.
+    warmed: Notify,
 }
 
-/// How many bits of chance each half of a socket's id has: together nobody guesses them, and each is a number that
-/// every client can hold.
-const ID_BITS: u32 = 48;
+/// How many bits of chance the second half of a socket's id has: nobody guesses them, and every client can hold the
+/// number. The first half is the process's own.
+const ID_BITS: u32 = 53;
 
 impl Channels {
     pub(crate) fn new(
@@ -78,15 +91,20 @@ impl Channels {
         random: Arc<dyn Random>,
         metrics: Arc<Metrics>,
         hooks: Hooks,
-    ) -> Self {
-        let table = |app: &Arc<App>| Mutex::new(Table::new(app.clone(), room.kept_bytes));
+        cluster: Arc<Cluster>,
+    ) -> Arc<Self> {
+        let table = |app: &Arc<App>| {
+            let table = Table::new(app.clone(), room.kept_bytes, cluster.clone());
+            (app.id.clone(), Mutex::new(table))
+        };
         let tables = apps.all().iter().map(table).collect();
-        Self { tables, room, clock, random, metrics, hooks }
+        let warmed = Notify::new();
+        Arc::new(Self { tables, room, clock, random, metrics, hooks, cluster, warmed })
     }
 
     /// The table of an application. There is one for each, so `None` does not happen.
     fn table(&self, app: &App) -> Option<MutexGuard<'_, Table>> {
-        self.tables.get(app.index).map(Mutex::lock)
+        self.tables.get(app.index).map(|(_, table)| table.lock())
     }
 
     /// Takes a socket in.
@@ -104,7 +122,7 @@ impl Channels {
             return Err(CloseCode::OVER_QUOTA);
         }
         let id = loop {
-            let id = SocketId::new(self.number(), self.number());
+            let id = SocketId::new(self.cluster.prefix(), self.number());
             if !table.sockets.contains_key(&id) {
                 break id;
             }
@@ -127,7 +145,7 @@ impl Channels {
         let mut dirty = Dirty::default();
         let Some(mut table) = self.table(&socket.app) else { return };
         let Some(entry) = table.sockets.remove(&socket.id) else { return };
-        table.sign_out(&entry, &mut dirty);
+        table.sign_out(&entry, self.clock.monotonic(), &mut dirty);
         for channel in &entry.channels {
             table.leave(channel, socket.id, self.now(), &mut dirty, &self.hooks);
         }
@@ -146,73 +164,23 @@ impl Channels {
             let made = frame(|out| encode::event(channel, &event.name, &event.data, out));
             let Some(mut table) = self.table(app) else { return };
             told += table.fan_out(channel, &made, event.except, &mut dirty);
-            let keep = app.history_of(channel.as_str()).max(channel.is_cache().into());
+            let (name, data) = (event.name.clone(), event.data.clone());
+            let (id, at) = (self.cluster.next_id(), self.clock.monotonic());
+            let published = Event { name, data, id, at };
+            self.pass_on_event(app, channel, &published, event.except);
+            let keep = table.keeps(channel);
             if keep > 0 {
-                let (name, data) = (event.name.clone(), event.data.clone());
-                table.kept.put(channel, name, data, keep, self.clock.monotonic());
+                table.kept.put(channel, published, keep);
             }
         }
         self.metrics.deliveries.inc_by(told);
         dirty.flush();
     }
 
-    /// The channels that somebody has and whose names begin with `prefix`, with what is asked about each.
-    pub(crate) fn occupied(
-        &self,
-        app: &Arc<App>,
-        prefix: &str,
-        wanted: Info,
-    ) -> BTreeMap<String, ChannelInfo> {
-        let Some(table) = self.table(app) else { return BTreeMap::new() };
-        let names = table.channels.keys().filter(|name| name.as_str().starts_with(prefix));
-        let told = |name: &ChannelName| {
-            let info = table.info(name, wanted, app, self.clock.monotonic());
-            (name.as_str().to_owned(), ChannelInfo { occupied: None, ..info })
-        };
-        names.map(told).collect()
-    }
-
-    /// What is asked about a channel. Attributes that its kind has not are left out; `occupied` is always there.
-    pub(crate) fn info(&self, app: &Arc<App>, channel: &ChannelName, wanted: Info) -> ChannelInfo {
-        let now = self.clock.monotonic();
-        self.table(app).map(|table| table.info(channel, wanted, app, now)).unwrap_or_default()
-    }
-
-    /// Who is on a presence channel, each once.
-    pub(crate) fn users(&self, app: &Arc<App>, channel: &ChannelName) -> Vec<Arc<str>> {
-        let Some(table) = self.table(app) else { return Vec::new() };
-        let found = table.channels.get(channel);
-        found.map(|found| found.roster.ids().collect()).unwrap_or_default()
-    }
-
-    /// Closes every connection that is signed in as a user; how many there were.
-    pub(crate) fn terminate(&self, app: &Arc<App>, user: &str) -> usize {
-        let links: Vec<_> = self.table(app).map(|table| table.links_of(user)).unwrap_or_default();
-        for link in &links {
-            end(link, CloseCode::UNAUTHORIZED);
-        }
-        links.len()
-    }
-
-    /// Remembers for whom a connection was allowed a channel, so that it acts as that user there; whether the
-    /// connection is here.
-    pub(crate) fn grant(
-        &self,
-        app: &Arc<App>,
-        socket: SocketId,
-        channel: &ChannelName,
-        identity: &Identity,
-    ) -> bool {
-        let Some(mut table) = self.table(app) else { return false };
-        let Some(entry) = table.sockets.get_mut(&socket) else { return false };
-        entry.grant(channel, identity, self.room.channels_per_connection);
-        true
-    }
-
     /// Every socket, for the sweep and for the end of the server.
     pub(crate) fn links(&self) -> Vec<Arc<Link>> {
         let mut links = Vec::new();
-        for table in &self.tables {
+        for (_, table) in &self.tables {
             links.extend(table.lock().sockets.values().map(|entry| entry.socket.link.clone()));
         }
         links
@@ -220,25 +188,35 @@ impl Channels {
 
     /// How many sockets there are.
     pub(crate) fn socket_count(&self) -> usize {
-        self.tables.iter().map(|table| table.lock().sockets.len()).sum()
+        self.tables.iter().map(|(_, table)| table.lock().sockets.len()).sum()
     }
 
     /// What time alone brings about: webhooks that were held back, counts that were, and the end of connections that
     /// have authorised nothing. Called every second.
     pub(crate) fn sweep(&self) {
-        for table in &self.tables {
+        for gone in self.cluster.sweep() {
+            tracing::warn!(node = %gone.0, "a process is not heard any more: its subscribers have gone");
+            self.forget_node(gone);
+        }
+        let judging = self.cluster.judges();
+        for (_, table) in &self.tables {
             let mut dirty = Dirty::default();
             let mut table = table.lock();
             let (now, at) = (self.clock.monotonic(), self.clock.now());
             let app = table.app.clone();
             for event in table.pending.due(now) {
-                self.hooks.put(&app, at, || event);
+                self.hooks.put_shared(&app, at, || event);
             }
             table.tell_counts(self.now(), &mut dirty, &self.hooks);
             table.kept.forget_old(now, app.limits.cache_ttl);
+            let mut hand = Hand { now: self.now(), dirty: &mut dirty, hooks: &self.hooks };
+            let unneeded = table.share(judging, &mut hand);
             let strangers = app.authorize_within.map(|within| table.strangers(now, within));
             drop(table);
             dirty.flush();
+            if let Some(bus) = self.cluster.bus().filter(|_| !unneeded.is_empty()) {
+                bus.ignore(&unneeded);
+            }
             for link in strangers.into_iter().flatten() {
                 end(&link, CloseCode::UNAUTHORIZED);
             }
@@ -251,7 +229,7 @@ impl Channels {
 
     /// Keeps the figure of channels: each table tells by how many it has changed.
     fn count(&self, table: &Table) {
-        let (now, before) = (table.channels.len(), table.counted.load(Relaxed));
+        let (now, before) = (table.here, table.counted.load(Relaxed));
         table.counted.store(now, Relaxed);
         let change = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.metrics.pusher_channels.inc_by(change(now) - change(before));

@@ -46,10 +46,6 @@ impl Roster {
         true
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.members.len()
-    }
-
     pub(super) fn ids(&self) -> impl Iterator<Item = Arc<str>> {
         self.members.iter().map(|(member, _)| member.user_id.clone())
     }
@@ -70,7 +66,7 @@ mod tests {
         assert!(roster.add(&member("1", "{}")));
         assert!(!roster.add(&member("1", r#"{"other":1}"#)));
         assert!(roster.add(&member("2", "{}")));
-        assert_eq!((roster.len(), roster.has("2"), roster.has("3")), (2, true, false));
+        assert_eq!((roster.members().count(), roster.has("2"), roster.has("3")), (2, true, false));
         assert_eq!(roster.members().next(), Some(&member("1", "{}")));
         assert!(!roster.remove("1") && !roster.remove("3"));
         assert!(roster.remove("1"));

@@ -11,7 +11,6 @@ use parlour_wire::pusher::{
 
 use super::{
     Channels, Now, Socket,
-    pending::Gone,
     table::{Channel, Dirty, Subscriber, Table},
 };
 use crate::{
@@ -87,7 +86,7 @@ impl Channels {
         let most = table.app.limits.presence_members;
         let full = |member: &Member| {
             table.channels.get(channel).is_some_and(|known| {
-                known.roster.len() >= most && !known.roster.has(&member.user_id)
+                known.members().len() >= most && !known.has_member(&member.user_id)
             })
         };
         if joining.member.as_ref().is_some_and(full) {
@@ -171,6 +170,7 @@ impl Channels {
         let user = sender.user.clone();
         let made = frame(|out| encode::client_event(channel, event, data, user.as_deref(), out));
         let told = found.tell(&made, Durability::Durable, Some(socket.id), &mut dirty);
+        self.pass_on_whisper(&socket.app, channel, event, data, user.as_deref());
         drop(table);
         self.metrics.pusher_client_events.inc();
         self.metrics.deliveries.inc_by(told);
@@ -216,27 +216,27 @@ impl Table {
         let Some(entry) = self.sockets.get_mut(&id) else { return };
         entry.channels.insert(name.clone());
         let socket = entry.socket.clone();
-        let occupied = self.channels.contains_key(name);
         let channel = self.channels.entry(name.clone()).or_default();
-        let first = member.as_ref().is_some_and(|member| channel.roster.add(member));
+        let (occupied, before) = (channel.is_occupied(), channel.subscribers.len());
+        let known = member.as_ref().is_some_and(|member| channel.has_member(&member.user_id));
+        let first_here = member.as_ref().is_some_and(|member| channel.roster.add(member));
+        let first = member.is_some() && !known;
         let succeeded = channel.succeeded(name);
         dirty.put(&socket.link, &succeeded, Durability::Durable);
         if let Some(member) = member.as_ref().filter(|_| first) {
             let added = frame(|out| encode::member_added(name, member, out));
             channel.tell(&added, Durability::Durable, None, dirty);
         }
-        let user = member.map(|member| member.user_id);
+        let user = member.as_ref().map(|member| member.user_id.clone());
         channel.subscribers.insert(id, Subscriber { socket, user: user.clone(), conn });
-        let gone = |user| Gone { channel: name.clone(), user };
-        let told: Arc<str> = name.as_str().into();
-        if !occupied && !self.pending.take_back(&gone(None)) {
-            let channel = told.clone();
-            hooks.put(&self.app, now.wall, || WebhookEvent::ChannelOccupied { channel });
+        self.here += usize::from(before == 0);
+        let came = member.as_ref().filter(|_| first_here);
+        self.announce(name, before, came, None, now.monotonic);
+        if !occupied {
+            self.occupied(name, now, hooks);
         }
-        if let Some(user_id) = user.filter(|_| first)
-            && !self.pending.take_back(&gone(Some(user_id.clone())))
-        {
-            hooks.put(&self.app, now.wall, || WebhookEvent::MemberAdded { channel: told, user_id });
+        if let Some(user) = user.filter(|_| first) {
+            self.member_here(name, &user, now, hooks);
         }
     }
 }
@@ -245,7 +245,7 @@ impl Channel {
     /// That a socket has joined, with the roster as it is now on a presence channel.
     fn succeeded(&self, name: &ChannelName) -> Frame {
         frame(|out| match name.access() {
-            Access::Presence => encode::presence_succeeded(name, self.roster.members(), out),
+            Access::Presence => encode::presence_succeeded(name, self.members(), out),
             Access::Public | Access::Private | Access::Encrypted | Access::ServerToUser => {
                 encode::subscription_succeeded(name, out);
             }

@@ -8,7 +8,7 @@ use std::{
 use parlour_core::event::Durability;
 use parlour_websocket::Frame;
 use parlour_wire::pusher::{
-    ChannelName, SocketId,
+    ChannelName, Member, SocketId,
     channel::Access,
     encode,
     http::{Cached, ChannelInfo, Info},
@@ -18,18 +18,20 @@ use parlour_wire::pusher::{
 use super::{
     Now, is_counted,
     kept::Kept,
+    peers::{Listening, Peers},
     pending::{Gone, Pending},
     presence::Roster,
+    shared::Sharing,
     socket::{Entry, Socket},
 };
 use crate::{
     gateway::{conn::Conn, frames::frame, link::Link, send_queue::Item},
     hash::{HashMap, HashSet},
-    pusher::{apps::App, hooks::Hooks},
+    pusher::{apps::App, cluster::Cluster, hooks::Hooks},
 };
 
 /// Up to so many subscribers every change of their number is told at once.
-const FEW: usize = 100;
+pub(super) const FEW: usize = 100;
 
 /// With more, it is told so often.
 const COUNT_SPACING: Duration = Duration::from_secs(5);
@@ -62,23 +64,51 @@ pub(super) struct Table {
     pub(super) app: Arc<App>,
     pub(super) sockets: HashMap<SocketId, Entry>,
     pub(super) channels: HashMap<ChannelName, Channel>,
-    /// The sockets of each user who is signed in.
-    pub(super) users: HashMap<Arc<str>, HashSet<SocketId>>,
-    /// Who is told when a user comes and goes.
-    pub(super) watchers: HashMap<Arc<str>, HashSet<SocketId>>,
+    /// Users who are signed in, and those for whom somebody watches.
+    pub(super) users: HashMap<Arc<str>, User>,
     pub(super) kept: Kept,
     pub(super) pending: Pending,
     /// Channels whose number of subscribers has changed and was not told.
     counts: HashSet<ChannelName>,
-    /// How many channels the figures know of.
+    /// Channels that somebody has here.
+    pub(super) here: usize,
+    /// How many of them the figures know of.
     pub(super) counted: AtomicUsize,
+    /// How it is shared with other processes.
+    pub(super) sharing: Sharing,
 }
 
-/// A channel that somebody has.
+/// A user.
+#[derive(Default)]
+pub(super) struct User {
+    /// His connections here.
+    pub(super) sockets: HashSet<SocketId>,
+    /// Who is told when he comes and goes.
+    pub(super) watchers: HashSet<SocketId>,
+    /// What other processes have of him.
+    pub(super) peers: Peers,
+}
+
+impl User {
+    /// Whether he is signed in anywhere.
+    pub(super) fn is_online(&self) -> bool {
+        !self.sockets.is_empty() || self.peers.count() > 0
+    }
+
+    /// Whether he is of no concern here.
+    pub(super) fn is_idle(&self) -> bool {
+        self.sockets.is_empty() && self.watchers.is_empty()
+    }
+}
+
+/// A channel that somebody has, here or elsewhere.
 #[derive(Default)]
 pub(super) struct Channel {
     pub(super) subscribers: HashMap<SocketId, Subscriber>,
+    /// The members of this process.
     pub(super) roster: Roster,
+    /// What other processes have of it.
+    pub(super) peers: Peers,
     /// When its subscribers were last told how many they are.
     count_told: Duration,
 }
@@ -100,6 +130,28 @@ impl Subscriber {
 }
 
 impl Channel {
+    /// Whether anybody has it.
+    pub(super) fn is_occupied(&self) -> bool {
+        !self.subscribers.is_empty() || self.peers.count() > 0
+    }
+
+    /// How many have it.
+    pub(super) fn count(&self) -> usize {
+        self.subscribers.len() + self.peers.count()
+    }
+
+    /// Whether a user is a member.
+    pub(super) fn has_member(&self, user: &str) -> bool {
+        self.roster.has(user) || self.peers.has(user)
+    }
+
+    /// All members, each once.
+    pub(super) fn members(&self) -> Vec<&Member> {
+        let mut known: HashSet<&str> = HashSet::default();
+        let all = self.roster.members().chain(self.peers.members());
+        all.filter(|member| known.insert(&member.user_id)).collect()
+    }
+
     /// Queues a frame for everybody but `except`; how many took it.
     pub(super) fn tell(
         &self,
@@ -119,17 +171,19 @@ impl Channel {
 }
 
 impl Table {
-    pub(super) fn new(app: Arc<App>, kept_bytes: usize) -> Self {
+    pub(super) fn new(app: Arc<App>, kept_bytes: usize, cluster: Arc<Cluster>) -> Self {
+        let sharing = Sharing::new(cluster, !app.webhooks.is_empty());
         Self {
             app,
             sockets: HashMap::default(),
             channels: HashMap::default(),
             users: HashMap::default(),
-            watchers: HashMap::default(),
             kept: Kept::new(kept_bytes),
             pending: Pending::default(),
             counts: HashSet::default(),
+            here: 0,
             counted: AtomicUsize::new(0),
+            sharing,
         }
     }
 
@@ -143,7 +197,7 @@ impl Table {
         dirty: &mut Dirty,
     ) -> u64 {
         if let Some(user) = channel.signed_in_user() {
-            let ids = self.users.get(user).into_iter().flatten();
+            let ids = self.users.get(user).into_iter().flat_map(|user| &user.sockets);
             let others = ids.filter(|id| Some(**id) != except);
             let entries = others.filter_map(|id| self.sockets.get(id));
             return entries
@@ -164,28 +218,64 @@ impl Table {
         hooks: &Hooks,
     ) -> Option<Subscriber> {
         let channel = self.channels.get_mut(name)?;
+        let before = channel.subscribers.len();
         let subscriber = channel.subscribers.remove(&socket)?;
-        let held_back = !self.app.webhooks.is_empty();
+        let mut went = None;
         if let Some(user) = &subscriber.user
             && channel.roster.remove(user)
         {
-            let gone = frame(|out| encode::member_removed(name, user, out));
-            channel.tell(&gone, Durability::Durable, None, dirty);
-            if held_back {
-                let gone = Gone { channel: name.clone(), user: Some(user.clone()) };
-                self.pending.add(gone, now.monotonic);
+            went = Some(user.clone());
+            if !channel.peers.has(user) {
+                self.member_gone(name, user, now, dirty);
             }
         }
-        let empty = channel.subscribers.is_empty();
+        self.here -= usize::from(before == 1);
+        self.announce(name, before, None, went.as_ref(), now.monotonic);
         self.count_changed(name, now, dirty, hooks);
-        if empty {
-            self.channels.remove(name);
+        self.vacated(name, true, now);
+        self.release(name, now.monotonic);
+        Some(subscriber)
+    }
+
+    /// A member is nowhere any more.
+    pub(super) fn member_gone(
+        &mut self,
+        name: &ChannelName,
+        user: &Arc<str>,
+        now: Now,
+        dirty: &mut Dirty,
+    ) {
+        let Some(channel) = self.channels.get(name) else { return };
+        let gone = frame(|out| encode::member_removed(name, user, out));
+        channel.tell(&gone, Durability::Durable, None, dirty);
+        if !self.app.webhooks.is_empty() {
+            let gone = Gone { channel: name.clone(), user: Some(user.clone()) };
+            self.pending.add(gone, now.monotonic);
+        }
+    }
+
+    /// Perhaps nobody has a channel any more.
+    pub(super) fn vacated(&mut self, name: &ChannelName, was_occupied: bool, now: Now) {
+        let empty = self.channels.get(name).is_none_or(|channel| !channel.is_occupied());
+        if was_occupied && empty {
             self.counts.remove(name);
-            if held_back {
+            if !self.app.webhooks.is_empty() {
                 self.pending.add(Gone { channel: name.clone(), user: None }, now.monotonic);
             }
         }
-        Some(subscriber)
+    }
+
+    /// Forgets a channel that nobody has here, at once or after a while.
+    fn release(&mut self, name: &ChannelName, now: Duration) {
+        let Some(channel) = self.channels.get(name) else { return };
+        if !channel.subscribers.is_empty() {
+            return;
+        }
+        if channel.peers.listening == Listening::No && channel.peers.is_empty() {
+            self.channels.remove(name);
+        } else {
+            self.sharing.idle_channel(name, now);
+        }
     }
 
     /// The number of a channel's subscribers has changed: tells it, or notes that it is to be told.
@@ -200,7 +290,7 @@ impl Table {
             return;
         }
         let Some(channel) = self.channels.get_mut(name) else { return };
-        let many = channel.subscribers.len() > FEW;
+        let many = channel.count() > FEW;
         if many && now.monotonic.saturating_sub(channel.count_told) < COUNT_SPACING {
             self.counts.insert(name.clone());
         } else {
@@ -231,8 +321,8 @@ impl Table {
     ) -> ChannelInfo {
         let channel = self.channels.get(name);
         let presence = name.access() == Access::Presence;
-        let members = || channel.map_or(0, |channel| channel.roster.len());
-        let subscribers = || channel.map_or(0, |channel| channel.subscribers.len());
+        let members = || channel.map_or(0, |channel| channel.members().len());
+        let subscribers = || channel.map_or(0, Channel::count);
         let ttl = app.limits.cache_ttl;
         let cached = || {
             self.kept.last(name, ttl, now).map(|event| Cached {
@@ -241,7 +331,7 @@ impl Table {
             })
         };
         ChannelInfo {
-            occupied: Some(channel.is_some()),
+            occupied: Some(channel.is_some_and(Channel::is_occupied)),
             user_count: (wanted.user_count && presence).then(members),
             subscription_count: wanted.subscription_count.then(subscribers),
             cache: (wanted.cache && name.is_cache()).then(cached),
@@ -268,10 +358,10 @@ impl Channel {
         hooks: &Hooks,
     ) {
         self.count_told = now.monotonic;
-        let count = self.subscribers.len();
+        let count = self.count();
         let told = frame(|out| encode::subscription_count(name, count, out));
         self.tell(&told, Durability::Ephemeral, None, dirty);
-        hooks.put(app, now.wall, || WebhookEvent::SubscriptionCount {
+        hooks.put_shared(app, now.wall, || WebhookEvent::SubscriptionCount {
             channel: name.as_str().into(),
             subscription_count: count,
         });
