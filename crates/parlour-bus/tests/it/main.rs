@@ -4,6 +4,7 @@ mod conformance;
 mod envelope;
 mod failover;
 mod faults;
+mod half_open;
 mod measure;
 mod rig;
 mod secure;
