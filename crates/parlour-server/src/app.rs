@@ -11,11 +11,9 @@ use std::{
 
 use anyhow::Context as _;
 use parlour_core::{
-    NodeId,
     port::{
-        bus::{BusListener, Hint},
         clock::{Clock, Random},
-        store::Store,
+        store::{Node, Store},
     },
     service::{Chat, Rates},
 };
@@ -26,26 +24,22 @@ use crate::{
     auth::{self, Auth, secret},
     config::{Config, Loaded},
     demo,
-    gateway::{self, Admission, Dispatcher, Gateway, Hub, listener, socket::Listener},
+    gateway::{
+        self, Admission, Cluster, Dispatcher, Gateway, Hub,
+        cluster::{self, Ear},
+        listener,
+        socket::Listener,
+    },
     http::{self, Api, Inner, Settings},
     jobs,
     metrics::Metrics,
-    parts::Parts,
+    parts::{OpenedBus, Parts},
     pusher::{self, Pusher, api::Door, apps::Apps, channels::Room, webhooks},
     tasks::Tasks,
 };
 
 /// Over which reconnects are spread when the server goes away.
 const DRAIN_SPREAD: Duration = Duration::from_secs(10);
-
-/// Nobody listens yet.
-struct Unheard;
-
-impl BusListener for Unheard {
-    fn received(&self, _: NodeId, _: Hint) {}
-
-    fn lagged(&self) {}
-}
 
 /// A running server.
 pub struct App {
@@ -55,6 +49,10 @@ pub struct App {
     gateway: Arc<Gateway>,
     store: Arc<dyn Store>,
     tasks: Tasks,
+    /// The bus itself does not keep it.
+    _ear: Arc<Ear>,
+    /// How long it goes on serving once it is said that it ends.
+    delay: Duration,
 }
 
 impl App {
@@ -73,7 +71,7 @@ impl App {
     pub async fn start_with(parts: Parts, loaded: &Loaded, demo: bool) -> anyhow::Result<Self> {
         crate::system::install_crypto();
         let config = &loaded.config;
-        let Parts { node: _, clock, random, listener, store, bus } = parts;
+        let Parts { node, clock, random, listener, store, bus } = parts;
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
@@ -101,10 +99,33 @@ impl App {
             revocations: hub.clone(),
         };
         let auth = Arc::new(Auth::new(config, &secret.bytes, parts)?);
-        let bus = bus(Arc::new(Unheard)).await?;
-        dispatcher.start(hub.clone(), store.clone(), bus, metrics.clone(), &tasks);
+        let ear = Ear::new(clock.clone(), metrics.clone());
+        let OpenedBus { bus, driver, name: bus_name } = bus(ear.clone()).await?;
+        if let Some(driver) = driver {
+            let stopping = tasks.clone();
+            tasks.spawn("bus", driver.run(async move { stopping.stopping().await }));
+        }
+        dispatcher.start(hub.clone(), store.clone(), bus.clone(), metrics.clone(), &tasks);
         let trying = demo && demo::fits(&*store).await?;
         let pusher = pusher(config, trying, (&clock, &random), &metrics, &tasks)?;
+        pusher.join(bus.clone(), &tasks);
+        let cluster = Cluster::new(
+            cluster::Parts {
+                node,
+                hub: hub.clone(),
+                inbox: inbox.clone(),
+                store: store.clone(),
+                bus,
+                auth: auth.clone(),
+                pusher: pusher.clone(),
+                clock: clock.clone(),
+                metrics: metrics.clone(),
+                tasks: tasks.clone(),
+                grace: limits.presence_grace,
+            },
+            ear.clone(),
+        );
+        cluster.start();
         let gateway = Arc::new(Gateway {
             hub: hub.clone(),
             pusher,
@@ -116,6 +137,7 @@ impl App {
             tasks: tasks.clone(),
             admission: Admission::new(limits),
             inbox,
+            cluster: cluster.clone(),
             dialects: config.dialects.clone(),
             drain_spread: DRAIN_SPREAD.min(config.server.drain.0 / 3),
         });
@@ -135,10 +157,19 @@ impl App {
             random,
             metrics,
         });
+        let own = Node {
+            id: node,
+            version: env!("CARGO_PKG_VERSION").into(),
+            address: config.server.listen.as_str().into(),
+            bus: bus_name,
+            started_at: 0,
+        };
+        jobs::keep_lease(own, &api, &cluster, &tasks).await?;
         jobs::start(&api, &gateway, &tasks);
         let address = listen(config, listener, &api, &gateway, &tasks).await?;
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), demo, "listening");
-        Ok(Self { address, drain: config.server.drain.0, ready, gateway, store, tasks })
+        let (drain, delay) = (config.server.drain.0, config.server.drain_delay.0);
+        Ok(Self { address, drain, delay, ready, gateway, store, tasks, _ear: ear })
     }
 
     /// Where it listens.
@@ -158,7 +189,10 @@ impl App {
         let end = Instant::now() + self.drain;
         let left = || end.saturating_duration_since(Instant::now());
         self.ready.store(false, Ordering::Release);
+        // Until those who ask have seen that nobody should come here any more, whoever comes is served.
+        tokio::time::sleep(self.delay.min(self.drain / 2)).await;
         self.gateway.drain(left().mul_f32(0.8)).await;
+        self.gateway.cluster.leave();
         if !self.tasks.shut_down(left().max(Duration::from_secs(1))).await {
             tracing::warn!("not every task ended in time");
         }

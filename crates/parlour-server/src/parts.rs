@@ -3,7 +3,8 @@
 
 use std::{fmt, sync::Arc};
 
-use parlour_bus::MemoryBus;
+use anyhow::Context as _;
+use parlour_bus::{Driver, RedisOptions};
 use parlour_core::{
     NodeId,
     ids::MAX_INTEGER,
@@ -17,7 +18,7 @@ use parlour_core::{
 use parlour_store::OpenOptions;
 
 use crate::{
-    config::Config,
+    config::{BusSection, Config},
     gateway::socket::Listener,
     system::{SystemClock, SystemRandom},
 };
@@ -39,7 +40,27 @@ pub struct Parts {
     /// Where clients come from; `None`: `server.listen`.
     pub listener: Option<Listener>,
     /// Opens the bus. What other processes say goes to the listener.
-    pub bus: Opener<dyn BusListener, dyn Bus>,
+    pub bus: BusOpener,
+}
+
+/// Opens a bus for a server that tells it where what comes goes.
+pub type BusOpener =
+    Box<dyn FnOnce(Arc<dyn BusListener>) -> BoxFuture<'static, anyhow::Result<OpenedBus>> + Send>;
+
+/// A bus, with what belongs to it.
+pub struct OpenedBus {
+    /// The bus.
+    pub bus: Arc<dyn Bus>,
+    /// What does its work, where that needs a task.
+    pub driver: Option<Driver>,
+    /// Which bus it is, without secrets; empty for none that others could be on.
+    pub name: Arc<str>,
+}
+
+impl fmt::Debug for OpenedBus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenedBus").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Parts {
@@ -54,6 +75,7 @@ impl Parts {
     pub fn of(config: &Config) -> Self {
         let random = SystemRandom;
         let node = random_node(&random);
+        let section = config.bus.clone();
         let (url, options) =
             (config.database.url.clone(), OpenOptions { node, ..store_options(config) });
         Self {
@@ -64,11 +86,34 @@ impl Parts {
             store: Box::new(move |sink| {
                 Box::pin(async move { Ok(parlour_store::open(&url, options, sink).await?) })
             }),
-            bus: Box::new(|_| {
-                Box::pin(async { Ok(Arc::new(MemoryBus::default()) as Arc<dyn Bus>) })
+            bus: Box::new(move |listener| {
+                Box::pin(async move { open_bus(&section, node, listener) })
             }),
         }
     }
+}
+
+fn open_bus(
+    section: &BusSection,
+    node: NodeId,
+    listener: Arc<dyn BusListener>,
+) -> anyhow::Result<OpenedBus> {
+    let authorities = match &section.redis_ca_file {
+        Some(path) => Some(std::fs::read_to_string(path).context("`bus.redis_ca_file`")?),
+        None => None,
+    };
+    let authorities = section.redis_ca_file.as_ref().map(|file| {
+        std::fs::read_to_string(file)
+            .with_context(|| format!("`bus.redis_ca_file`: cannot read {}", file.display()))
+    });
+    let authorities = authorities.transpose()?;
+    let redis = section.redis_url.as_deref().map(|url| RedisOptions {
+        url,
+        prefix: &section.prefix,
+        authorities: authorities.as_deref(),
+    });
+    let opened = parlour_bus::open(redis, node, listener).context("`bus.redis_url`")?;
+    Ok(OpenedBus { bus: opened.bus, driver: Some(opened.driver), name: opened.name })
 }
 
 /// A process's number: random, below 2^53, never zero.

@@ -126,6 +126,13 @@ pub trait Bus: Send + Sync + 'static {
     /// Listens to topics no longer.
     fn ignore(&self, topics: &[Topic]);
 
+    /// What is said on topics with the same number reaches the same processes, so that it can be said in one message.
+    /// `None`: only what is said on the topic itself.
+    fn share(&self, topic: &Topic) -> Option<u32> {
+        let _ = topic;
+        None
+    }
+
     /// Whether other processes can be reached, for health.
     fn is_healthy(&self) -> bool;
 

@@ -182,8 +182,8 @@ impl Auth {
                 Ok(Refreshed { access, refresh, expires_in: self.settings.access_ttl / 1_000 })
             }
             Rotated::Stolen(session) => {
-                tracing::warn!(session = %session.0, "a refresh token came twice: its session is over");
-                self.revocations.close_session(&session);
+                tracing::warn!(session = %session.id.0, "a refresh token came twice: its session is over");
+                self.revocations.close_session(&session.user, &session.id);
                 Err(refused(Refusal::Revoked))
             }
         }
@@ -211,7 +211,7 @@ impl Auth {
     pub(crate) async fn log_out(&self, identity: &Identity) -> Result<String, Error> {
         if let Some(session) = &identity.session {
             self.sessions.end(session).await?;
-            self.revocations.close_session(session);
+            self.revocations.close_session(&identity.actor.user, session);
         }
         Ok(self.cookie("", 0))
     }

@@ -44,13 +44,13 @@ use self::{
 };
 use crate::config::Config;
 
-/// What ends live sockets when a sign-in ends. The gateway's hub is one.
+/// What ends live sockets when a sign-in ends, here and in other processes. The gateway's hub is one.
 pub(crate) trait Revocations: Send + Sync + 'static {
     /// Closes every socket of a user.
     fn close_user(&self, user: &UserId);
 
-    /// Closes every socket that rests on a session.
-    fn close_session(&self, session: &SessionId);
+    /// Closes every socket of the user that rests on a session.
+    fn close_session(&self, user: &UserId, session: &SessionId);
 }
 
 /// What `Auth` works with.

@@ -104,7 +104,7 @@ impl Sessions {
             Rotation::Rotated(session) => Ok(Rotated::Fresh(session, successor)),
             Rotation::Reused(session) => {
                 self.forget(&session.id);
-                Ok(Rotated::Stolen(session.id))
+                Ok(Rotated::Stolen(session))
             }
             Rotation::Unknown => Err(refused(Refusal::Revoked)),
         }
@@ -140,5 +140,5 @@ pub(super) enum Rotated {
     /// The session, and the successor of the token.
     Fresh(Session, String),
     /// It was used before: this session is over.
-    Stolen(SessionId),
+    Stolen(Session),
 }

@@ -1,10 +1,48 @@
 //! Whether a sign-in that was good a while ago still is, and whom the host application vouches for itself.
 
-use parlour_core::{Error, UserId, command::Identity};
+use parlour_core::{
+    Error, UserId,
+    command::Identity,
+    model::{SessionId, User},
+};
 
 use super::{Auth, claims::Refusal, people::Described, refused};
 
+/// What the store says of somebody at this moment.
+pub(crate) struct Standing {
+    /// He himself, if he is known.
+    pub(crate) user: Option<User>,
+    /// Which of the sessions that were asked for have ended.
+    pub(crate) ended: Vec<SessionId>,
+}
+
 impl Auth {
+    /// Forgets what is believed of a user, because another process may have changed it.
+    pub(crate) fn forget_beliefs(&self, user: &UserId) {
+        self.people.forget(user);
+        self.sessions.forget_user(user);
+    }
+
+    /// Asks the store how a user and sessions of his stand, whatever is believed of them.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(crate) async fn look_again(
+        &self,
+        user: &UserId,
+        sessions: &[SessionId],
+    ) -> Result<Standing, Error> {
+        self.forget_beliefs(user);
+        let found = self.store.user(user.clone()).await?;
+        let mut ended = Vec::new();
+        for session in sessions {
+            if self.store.session(session.clone(), self.clock.now()).await?.is_none() {
+                ended.push(session.clone());
+            }
+        }
+        Ok(Standing { user: found, ended })
+    }
+
     /// Whether a sign-in still stands: its end has not come, and it was not revoked.
     ///
     /// # Errors

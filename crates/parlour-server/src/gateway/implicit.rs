@@ -36,7 +36,7 @@ pub(crate) struct Claimed {
 pub(crate) async fn prepare(gateway: &Gateway, conn: &Arc<Conn>) -> Result<Claimed> {
     conn.hold();
     settle(gateway, conn).await;
-    let loading = gateway.hub.begin_loading(conn);
+    let loading = gateway.hub.begin_loading(&conn.user);
     let mut memberships = resume::subscribe(gateway, conn, loading.subscribed).await?;
     memberships.retain(|membership| conn.covers(membership.conversation));
     let mut from = heads(&memberships);

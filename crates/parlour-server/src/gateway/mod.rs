@@ -6,17 +6,21 @@
 //! - [`client`] is who speaks a dialect over a socket, [`conn`] what the hub sees of him; [`session`] carries out what he asks, [`focus`] a part of it.
 //! - [`resume`] gives what was missed to those who ask for it, [`implicit`] to those who cannot, of which [`missed`] tells what that is; [`ledger`] knows what has proof of arrival.
 //! - [`dispatcher`] takes what the store has committed, in order, to the [`hub`], which knows who listens.
+//! - [`cluster`] is this process among others: what they write is read and delivered, what happens here they are told.
 //! - [`stream`] serves the same events as server-sent events and by polling.
 //! - [`sweep`] is the one timer for all connections.
 
 pub(crate) mod admission;
 pub(crate) mod client;
 pub(crate) mod close;
+pub(crate) mod cluster;
 pub(crate) mod conn;
 pub(crate) mod connection;
 mod cursor;
 pub(crate) mod dispatcher;
 mod doors;
+#[cfg(feature = "conformance")]
+mod echo;
 mod entry;
 pub(crate) mod farewell;
 mod focus;
@@ -46,6 +50,7 @@ use parlour_core::{limits::Limits, port::clock::Clock, service::Chat};
 
 pub(crate) use self::{
     admission::Admission,
+    cluster::Cluster,
     dispatcher::{Dispatcher, Inbox},
     hub::Hub,
     upgrade::routes,
@@ -67,6 +72,8 @@ pub(crate) struct Gateway {
     pub(crate) admission: Arc<Admission>,
     /// What the store hands on comes by here.
     pub(crate) inbox: Arc<Inbox>,
+    /// This process among others.
+    pub(crate) cluster: Arc<Cluster>,
     /// Applications of the Pusher protocol, with their sockets and channels.
     pub(crate) pusher: Arc<Pusher>,
     /// What sockets of the old dialects speak when they do not say.
@@ -74,6 +81,11 @@ pub(crate) struct Gateway {
     /// Over which reconnects are spread when the server goes away.
     pub(crate) drain_spread: Duration,
 }
+
+/// At the end connections are sent away in so many portions, at most,
+const PORTIONS: usize = 50;
+/// of so many, at least.
+const PORTION: usize = 100;
 
 impl Gateway {
     /// Starts the shared timer.
@@ -95,10 +107,9 @@ impl Gateway {
         if tokio::time::timeout(within / 2, answered).await.is_err() {
             tracing::warn!("not every command was answered in time");
         }
-        self.hub.send_away(self.drain_spread);
         let left = || self.hub.connection_count() + self.pusher.channels.socket_count();
         let gone = async {
-            self.pusher.send_away(self.drain_spread).await;
+            tokio::join!(self.send_away(), self.pusher.send_away(self.drain_spread));
             while left() > 0 {
                 tokio::time::sleep(POLL).await;
             }
@@ -107,6 +118,21 @@ impl Gateway {
             tracing::warn!(left = left(), "not every connection ended in time");
             self.hub.abort_all();
             self.pusher.abort_all();
+        }
+    }
+
+    /// Says goodbye to everybody, in portions over a while, so that other processes are not stormed by all at once.
+    async fn send_away(&self) {
+        // Sockets of the Pusher protocol are sent away by it.
+        let mut conns = self.hub.connections();
+        conns.retain(|conn| conn.channel.is_none());
+        let pause = self.drain_spread / u32::try_from(PORTIONS).unwrap_or(u32::MAX);
+        let portion = conns.len().div_ceil(PORTIONS).max(PORTION);
+        for (number, portion) in conns.chunks(portion).enumerate() {
+            if number > 0 {
+                tokio::time::sleep(pause).await;
+            }
+            Hub::send_away(portion, self.drain_spread);
         }
     }
 }

@@ -49,7 +49,7 @@ pub(super) async fn run(
     last: impl FnOnce(Resumed) -> Vec<Frame>,
 ) -> Result<Vec<ResumeFrom>> {
     conn.hold();
-    let loading = gateway.hub.begin_loading(conn);
+    let loading = gateway.hub.begin_loading(&conn.user);
     let resumed = replay(gateway, conn, loading.subscribed, positions).await;
     let outcome = resumed.map(|(resumed, heads)| {
         let places = resumed.conversations.clone();
@@ -70,10 +70,14 @@ pub(super) async fn subscribe(
 ) -> Result<Vec<Membership>> {
     let store = gateway.chat.store();
     if !subscribed {
+        // First it is heard what changes about the user, then what there is is read.
+        gateway.cluster.listens().await;
+        let version = gateway.cluster.version_of(&conn.user).await?;
         let hidden = store.hidden_from(conn.user.clone()).await?;
         let memberships = store.memberships(conn.user.clone()).await?;
-        gateway.hub.subscribe(&conn.user, &memberships, hidden);
+        gateway.hub.subscribe(&conn.user, version, &memberships, hidden);
     }
+    gateway.cluster.listens().await;
     store.memberships(conn.user.clone()).await
 }
 

@@ -59,6 +59,8 @@ async fn ready(State(api): State<Api>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, Health::new(&api, "draining")).into_response();
     }
     match api.chat.store().check().await {
+        // It serves, though other processes hear of it later than they should.
+        Ok(()) if api.live.is_degraded() => Health::new(&api, "degraded").into_response(),
         Ok(()) => Health::new(&api, "ok").into_response(),
         Err(error) => {
             tracing::warn!(?error, "the store is not ready");

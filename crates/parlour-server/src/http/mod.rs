@@ -59,6 +59,12 @@ pub(crate) trait Live: Send + Sync + 'static {
 
     /// Two do not see each other's presence from now on, or see it again.
     fn set_hidden(&self, one: &UserId, other: &UserId, hidden: bool);
+
+    /// Whether other processes cannot be reached as they should.
+    fn is_degraded(&self) -> bool;
+
+    /// Whether no commands are taken any more, because the server goes away.
+    fn is_ending(&self) -> bool;
 }
 
 /// What handlers work with. Cheap to clone.

@@ -70,7 +70,7 @@ fn admit(api: &Api, request: &Request) -> Result<(), Problem> {
     if foreign && !safe && takes_json {
         return Err(not_json());
     }
-    if !safe && !api.is_ready() {
+    if !safe && api.live.is_ending() {
         let message = "the server restarts; try again";
         let wait = Duration::from_secs(2);
         return Err(Error::new(Code::Unavailable, message).with_retry_after(wait).into());

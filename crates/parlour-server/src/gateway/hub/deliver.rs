@@ -5,7 +5,6 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 use parlour_core::{
     ConversationId, Seq, UserId,
     event::{Durability, Envelope, Event},
-    port::store::Replay,
 };
 use parlour_store::mutant;
 use parlour_websocket::Frame;
@@ -17,14 +16,25 @@ use crate::{
     metrics::Metrics,
 };
 
-/// Changes that did not come by: they must be read from the store before what follows can be delivered.
+/// What did not come by: it must be read from the store before what follows can be delivered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Hole {
-    pub(crate) conversation: ConversationId,
-    /// The last Change that was delivered.
-    pub(crate) after: Seq,
-    /// The one that came instead of its successor.
-    pub(crate) before: Seq,
+pub(crate) enum Hole {
+    /// Changes.
+    Changes {
+        conversation: ConversationId,
+        /// The last one that was delivered.
+        after: Seq,
+        /// The one that came instead of its successor.
+        before: Seq,
+    },
+    /// Receipts.
+    Receipts {
+        conversation: ConversationId,
+        /// The version of the last one that was delivered.
+        after: u64,
+        /// The one that came instead of its successor.
+        before: u64,
+    },
 }
 
 impl Hub {
@@ -36,9 +46,14 @@ impl Hub {
         dirty: &mut Vec<Arc<Conn>>,
     ) -> Result<(), Hole> {
         let mut state = self.state.lock();
-        if let (Event::Receipt { .. }, Some(at)) = (&envelope.event, envelope.conversation) {
+        if let (Event::Receipt { version, .. }, Some(at)) = (&envelope.event, envelope.conversation)
+        {
             let now = self.clock.monotonic();
-            state.receipt(at, envelope, now, dirty, &self.metrics);
+            if state.is_next_receipt(at, *version)? {
+                state.receipt(at, envelope, now, dirty, &self.metrics);
+            } else {
+                state.came_late(envelope, dirty, &self.metrics);
+            }
             return Ok(());
         }
         let outcome = state.deliver(envelope, dirty, &self.metrics);
@@ -46,23 +61,6 @@ impl Hub {
             self.metrics.events.inc();
         }
         outcome
-    }
-
-    /// Delivers what was read from the store to close a hole.
-    pub(crate) fn deliver_replay(
-        &self,
-        conversation: ConversationId,
-        replay: &Replay,
-        dirty: &mut Vec<Arc<Conn>>,
-    ) {
-        self.metrics.heals.inc();
-        let mut state = self.state.lock();
-        for envelope in &replay.envelopes {
-            state.fan_out(envelope, dirty, &self.metrics);
-        }
-        if let Some(topic) = state.topics.get_mut(&conversation) {
-            topic.last_seq = topic.last_seq.max(Some(replay.covered));
-        }
     }
 }
 
@@ -77,15 +75,55 @@ impl State {
             && let Some(topic) = self.topics.get_mut(&conversation)
         {
             match topic.last_seq {
-                Some(last) if seq <= last => return Ok(()),
+                Some(last) if seq <= last => {
+                    self.came_late(envelope, dirty, metrics);
+                    return Ok(());
+                }
                 Some(last) if seq > last.next() => {
-                    return Err(Hole { conversation, after: last, before: seq });
+                    return Err(Hole::Changes { conversation, after: last, before: seq });
                 }
                 _ => topic.last_seq = Some(seq),
+            }
+            if let Some(as_new) = topic.as_new(envelope) {
+                self.fan_out(&as_new, dirty, metrics);
+                self.answer(envelope, dirty, metrics);
+                return Ok(());
             }
         }
         self.fan_out(envelope, dirty, metrics);
         Ok(())
+    }
+
+    /// What came was read from the store before. Who asked for it still waits for the answer.
+    pub(super) fn came_late(
+        &mut self,
+        envelope: &Envelope,
+        dirty: &mut Vec<Arc<Conn>>,
+        metrics: &Metrics,
+    ) {
+        if let Event::ParticipantJoined { participant, .. } = &envelope.event {
+            self.voice.look_again_at(&participant.profile.id);
+        }
+        self.answer(envelope, dirty, metrics);
+    }
+
+    /// Answers the connection that asked, if the event answers, and nobody else.
+    fn answer(&self, envelope: &Envelope, dirty: &mut Vec<Arc<Conn>>, metrics: &Metrics) {
+        let origin = envelope.origin.and_then(|origin| self.conns.get(&origin.connection));
+        let Some(conn) = origin else { return };
+        let topic = envelope.conversation.and_then(|at| self.topics.get(&at));
+        let scene = self.scene(topic);
+        let answered = Encoder::new(envelope, scene).answer(conn, dirty);
+        metrics.deliveries.inc_by(u64::from(answered));
+    }
+
+    /// What a dialect needs to know of a conversation.
+    pub(super) fn scene<'a>(&'a self, topic: Option<&'a super::Topic>) -> Scene<'a> {
+        Scene {
+            place: topic.map(|topic| &*topic.place),
+            read: topic.map_or(&[], |topic| &topic.read),
+            settings: &self.settings,
+        }
     }
 
     /// Puts the event into the queues of everybody concerned, and applies what it changes about who listens.
@@ -132,17 +170,13 @@ impl State {
         metrics: &Metrics,
     ) {
         let topic = self.topics.get(&conversation);
-        let scene = Scene {
-            place: topic.map(|topic| &*topic.place),
-            read: topic.map_or(&[], |topic| &topic.read),
-            settings: &self.settings,
-        };
-        let mut encoder = Encoder::new(envelope, scene);
+        let mut encoder = Encoder::new(envelope, self.scene(topic));
         let mut delivered = 0;
         let mut origin = envelope.origin.map(|origin| origin.connection);
         if let Some(topic) = topic {
             for subscriber in &topic.subscribers {
-                if envelope.seq.is_some_and(|seq| seq <= subscriber.joined) {
+                let begin = subscriber.joined.max(subscriber.since);
+                if envelope.seq.is_some_and(|seq| seq <= begin) {
                     continue;
                 }
                 let Some(slot) = self.slots.get(subscriber.slot) else { continue };
@@ -171,7 +205,7 @@ impl State {
 }
 
 /// The frames of one event, each made when the first connection needs it.
-struct Encoder<'a> {
+pub(super) struct Encoder<'a> {
     envelope: &'a Envelope,
     scene: Scene<'a>,
     actor: Option<&'a UserId>,
@@ -189,7 +223,7 @@ struct Made {
 }
 
 impl<'a> Encoder<'a> {
-    fn new(envelope: &'a Envelope, scene: Scene<'a>) -> Self {
+    pub(super) fn new(envelope: &'a Envelope, scene: Scene<'a>) -> Self {
         let actor = match &envelope.event {
             Event::MessageCreated(message)
             | Event::MessageEdited(message)
@@ -218,7 +252,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// Queues the frames for a connection; whether there were any and they were taken.
-    fn send(&mut self, conn: &Arc<Conn>, dirty: &mut Vec<Arc<Conn>>) -> bool {
+    pub(super) fn send(&mut self, conn: &Arc<Conn>, dirty: &mut Vec<Arc<Conn>>) -> bool {
         let audience = match self.envelope.origin {
             Some(origin) if origin.connection == conn.key => Audience::Origin(origin.command),
             _ if self.actor == Some(&conn.user) => Audience::Sender,

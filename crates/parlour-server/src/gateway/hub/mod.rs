@@ -4,12 +4,17 @@
 //! released. What is subscribed is a *user* with all his connections, so that a connection costs the same
 //! in however many conversations its user is.
 
+mod admit;
 mod deliver;
+mod far;
 mod presence;
 mod receipts;
 mod register;
+mod remote;
+mod replay;
 mod subscribe;
 mod typing;
+mod voice;
 
 use std::{
     sync::{
@@ -32,11 +37,15 @@ use parlour_core::{
 use parlour_wire::{Notice, Place, Scene, Settings};
 use slab::Slab;
 
-pub(crate) use self::subscribe::Loading;
-use self::{receipts::Told, typing::Typing};
+pub(crate) use self::{
+    admit::Admitted, deliver::Hole, remote::Standing, subscribe::Loading, voice::in_parts,
+};
+use self::{far::Far, receipts::Told, typing::Typing, voice::Voice};
 use super::{close::Close, conn::Conn};
-use crate::hash::HashMap;
-use crate::metrics::{Metrics, Transport};
+use crate::{
+    hash::{HashMap, HashSet},
+    metrics::{Metrics, Transport},
+};
 
 /// Who is here and listens to what.
 pub(crate) struct Hub {
@@ -46,6 +55,8 @@ pub(crate) struct Hub {
     metrics: Arc<Metrics>,
     settings: Arc<Settings>,
     draining: AtomicBool,
+    /// Other processes cannot be reached as they should.
+    degraded: AtomicBool,
     /// Commands that have been accepted and are not answered yet.
     pub(crate) open_commands: AtomicUsize,
 }
@@ -57,9 +68,12 @@ struct State {
     users: HashMap<UserId, usize>,
     slots: Slab<Slot>,
     topics: HashMap<ConversationId, Topic>,
-    typing: HashMap<(ConversationId, usize), Typing>,
+    typing: HashMap<(ConversationId, UserId), Typing>,
     receipts: HashMap<ConversationId, Told>,
     last_seen: HashMap<UserId, Millis>,
+    /// Who is connected to other processes.
+    far: HashMap<UserId, Far>,
+    voice: Voice,
     /// Stamps slots that a fan-out to people has reached already.
     round: u64,
 }
@@ -80,13 +94,27 @@ struct Slot {
     left_while_loading: Vec<(ConversationId, Seq)>,
     /// The conversations are subscribed.
     loaded: bool,
+    /// The version of the user as of which his conversations and blocks are known here, where processes share them.
+    version: Option<u64>,
+    /// The same for whether his sign-ins stand; none since the last connection came.
+    stood: Option<u64>,
+    /// Tokens from before were refused when that was last looked at.
+    revoked_before: Option<Millis>,
     round: u64,
 }
 
 /// A conversation that somebody here listens to.
 struct Topic {
-    /// The last Change that went through; `None` until the first one.
+    /// The last Change that went through; `None` until the first one, where this is the only process.
     last_seq: Option<Seq>,
+    /// Up to which version receipts went through, where other processes have some too.
+    receipts: Option<u64>,
+    /// Up to where people were told to have read, likewise.
+    marks: HashMap<UserId, Seq>,
+    /// Messages that went by without having been told of, because they were changed afterwards: the Change tells them.
+    unsaid: Vec<Seq>,
+    /// Who of it is connected to other processes.
+    far: HashSet<UserId>,
     place: Arc<Place>,
     /// How far the two of a direct conversation have read.
     read: Vec<(UserId, Seq)>,
@@ -103,6 +131,8 @@ impl Topic {
 struct Subscriber {
     slot: usize,
     joined: Seq,
+    /// He has been told everything up to here in another way.
+    since: Seq,
     /// What he sees of before he joined, because he was there then.
     past: Arc<[(Seq, Seq)]>,
     role: Role,
@@ -147,6 +177,7 @@ impl Hub {
             metrics,
             settings,
             draining: AtomicBool::new(false),
+            degraded: AtomicBool::new(false),
             open_commands: AtomicUsize::new(0),
         })
     }
@@ -174,16 +205,20 @@ impl Hub {
         self.draining.store(true, Relaxed);
     }
 
-    /// Sends everybody who is here away, with a random time to come back in.
-    pub(crate) fn send_away(&self, spread: Duration) {
-        // Sockets of the Pusher protocol are sent away by it.
-        for conn in self.connections().into_iter().filter(|conn| conn.channel.is_none()) {
-            let spread = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX).max(1);
+    /// Sends some of those who are here away, with a random time to come back in.
+    pub(crate) fn send_away(conns: &[Arc<Conn>], spread: Duration) {
+        let spread = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX).max(1);
+        for conn in conns {
             // Multiplying by an odd constant scatters the counter over the spread; nobody gains by guessing it.
             let wait = Duration::from_millis(conn.key.wrapping_mul(0x9e37_79b9_7f4a_7c15) % spread);
             conn.notify(Notice::Restarting(wait));
             conn.link.finish_with(&Close::restarting(wait));
         }
+    }
+
+    /// Whether other processes cannot be reached as they should, for health.
+    pub(crate) fn set_degraded(&self, degraded: bool) {
+        self.degraded.store(degraded, Relaxed);
     }
 
     /// Whether the server goes away.
@@ -243,10 +278,7 @@ impl Hub {
 
 impl crate::http::Live for Hub {
     fn presence(&self, user: &UserId) -> PresenceStatus {
-        self.state
-            .lock()
-            .slot_of(user)
-            .map_or(PresenceStatus::Offline, |slot| slot.presence.status())
+        self.state.lock().status_of(user)
     }
 
     fn typing(
@@ -267,17 +299,29 @@ impl crate::http::Live for Hub {
                     slot.hidden.push(whom.clone());
                 }
             }
+            let topic = parlour_core::port::bus::Topic::User(user.clone());
+            state.voice.say(topic, parlour_core::port::bus::Hint::User(user.clone()));
         }
+    }
+
+    fn is_degraded(&self) -> bool {
+        self.degraded.load(Relaxed)
+    }
+
+    fn is_ending(&self) -> bool {
+        self.is_draining()
     }
 }
 
 impl crate::auth::Revocations for Hub {
     fn close_user(&self, user: &UserId) {
         self.close_where(|conn| conn.user == *user, &Close::REVOKED);
+        self.announce_changed(user);
     }
 
-    fn close_session(&self, session: &SessionId) {
+    fn close_session(&self, user: &UserId, session: &SessionId) {
         self.close_where(|conn| conn.session.as_ref() == Some(session), &Close::REVOKED);
+        self.announce_changed(user);
     }
 }
 

@@ -2,12 +2,9 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use parlour_core::{
-    ConversationId, Epoch, UserId,
-    event::{Envelope, Event, PresenceStatus},
-};
+use parlour_core::{ConversationId, UserId, event::PresenceStatus};
 
-use super::{Hub, Slot, State, deliver::to_connections, flush};
+use super::{Hub, State, deliver::to_connections, far::presence_of, flush};
 use crate::{gateway::conn::Conn, metrics::Metrics};
 
 impl Hub {
@@ -32,7 +29,7 @@ impl Hub {
         let mut dirty = Vec::new();
         let state = self.state.lock();
         let Some(slot) = state.slot_of(user) else { return };
-        let envelope = presence_of(slot, slot.presence.status());
+        let envelope = presence_of(&slot.profile, state.status_of(user), slot.last_seen);
         let subscribers = state.topics.get(&conversation).map(|topic| &*topic.subscribers);
         let others = subscribers.unwrap_or_default().iter().filter_map(|s| state.slots.get(s.slot));
         let listeners: Vec<_> = others
@@ -55,12 +52,18 @@ impl Hub {
         let subscribers = state.topics.get(&scope).map(|topic| &*topic.subscribers);
         for subscriber in subscribers.unwrap_or_default() {
             let Some(other) = state.slots.get(subscriber.slot) else { continue };
-            let status = other.presence.status();
+            let status = state.status_of(&other.user);
             if status != PresenceStatus::Offline
                 && other.user != conn.user
                 && !hidden.contains(&other.user)
             {
-                let envelope = presence_of(other, status);
+                let envelope = presence_of(&other.profile, status, other.last_seen);
+                to_connections(&envelope, std::iter::once(conn), &self.settings, &mut dirty);
+            }
+        }
+        for (profile, status) in state.far_in(scope) {
+            if status != PresenceStatus::Offline && !hidden.contains(&profile.id) {
+                let envelope = presence_of(profile, status, 0);
                 to_connections(&envelope, std::iter::once(conn), &self.settings, &mut dirty);
             }
         }
@@ -90,7 +93,7 @@ impl Hub {
 }
 
 impl State {
-    /// Tells everybody who may know.
+    /// Somebody's presence here has changed: tells everybody who may know, unless he is as much there elsewhere.
     pub(super) fn announce(
         &mut self,
         id: usize,
@@ -99,7 +102,29 @@ impl State {
         metrics: &Metrics,
     ) {
         let Some(slot) = self.slots.get(id) else { return };
-        let envelope = presence_of(slot, status);
+        let user = slot.user.clone();
+        if status == PresenceStatus::Offline {
+            self.voice.tell_departed(slot.seen());
+        } else {
+            self.voice.tell_of(&user);
+        }
+        if self.far.contains_key(&user) {
+            self.reconcile(&user, dirty, metrics);
+        } else {
+            self.tell_of_slot(id, status, dirty, metrics);
+        }
+    }
+
+    /// Tells everybody here who may know what somebody who is here is now.
+    pub(super) fn tell_of_slot(
+        &mut self,
+        id: usize,
+        status: PresenceStatus,
+        dirty: &mut Vec<Arc<Conn>>,
+        metrics: &Metrics,
+    ) {
+        let Some(slot) = self.slots.get(id) else { return };
+        let envelope = presence_of(&slot.profile, status, slot.last_seen);
         let conversations = slot.conversations.clone();
         let mut listeners = Vec::new();
         self.each_contact(id, |contact| {
@@ -111,20 +136,5 @@ impl State {
         });
         let told = to_connections(&envelope, listeners.iter(), &self.settings, dirty);
         metrics.deliveries.inc_by(told);
-    }
-}
-
-fn presence_of(slot: &Slot, status: PresenceStatus) -> Envelope {
-    Envelope {
-        conversation: None,
-        epoch: Epoch::default(),
-        seq: None,
-        at: slot.last_seen,
-        origin: None,
-        event: Event::Presence {
-            user: slot.profile.clone(),
-            status,
-            last_seen: if status == PresenceStatus::Online { 0 } else { slot.last_seen },
-        },
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use parlour_core::{UserId, model::Profile, presence::Presence};
+use parlour_core::{UserId, model::Profile, port::bus::Topic, presence::Presence};
 
 use super::{Hub, Refused, Slot, State, flush};
 use crate::gateway::{close::Close, conn::Conn, link::Link};
@@ -62,7 +62,10 @@ impl Hub {
             }
             slot.conns.push(conn.clone());
             slot.profile = profile.clone();
+            // What is believed of a sign-in may be some seconds old.
+            slot.stood = None;
         }
+        state.voice.look_again_at(&conn.user);
         state.conns.insert(conn.key, conn.clone());
         drop(state);
         self.metrics.connects.inc();
@@ -130,9 +133,13 @@ impl State {
             loading: 0,
             left_while_loading: Vec::new(),
             loaded: false,
+            version: None,
+            stood: None,
+            revoked_before: None,
             round: 0,
         });
         self.users.insert(profile.id.clone(), id);
+        self.voice.topic(Topic::User(profile.id.clone()), false);
         id
     }
 
@@ -146,14 +153,10 @@ impl State {
         }
         let slot = self.slots.remove(id);
         self.users.remove(&slot.user);
+        self.voice.topic(Topic::User(slot.user.clone()), false);
         for conversation in slot.conversations {
-            self.typing.remove(&(conversation, id));
-            if let Some(topic) = self.topics.get_mut(&conversation) {
-                topic.subscribers.retain(|subscriber| subscriber.slot != id);
-                if topic.subscribers.is_empty() {
-                    self.topics.remove(&conversation);
-                }
-            }
+            self.typing.remove(&(conversation, slot.user.clone()));
+            self.unsubscribe(conversation, id);
         }
     }
 }

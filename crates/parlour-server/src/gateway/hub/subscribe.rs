@@ -8,42 +8,53 @@ use parlour_core::{
     model::{
         Conversation, ConversationKind, ConversationState, Membership, Participant, Profile, Role,
     },
+    port::bus,
 };
 use parlour_wire::Place;
 
 use super::{Hub, Slot, State, Subscriber, Topic, flush};
-use crate::gateway::{close::Close, conn::Conn};
-use crate::hash::HashMap;
+use crate::{
+    gateway::{close::Close, conn::Conn},
+    hash::{HashMap, HashSet},
+};
 
 impl Hub {
     /// A connection is about to read its user's conversations, until what this gives is dropped.
-    pub(crate) fn begin_loading(self: &Arc<Self>, conn: &Arc<Conn>) -> Loading {
+    pub(crate) fn begin_loading(self: &Arc<Self>, user: &UserId) -> Loading {
         let mut state = self.state.lock();
-        let subscribed = state.slot_of_mut(&conn.user).is_some_and(|slot| {
+        let subscribed = state.slot_of_mut(user).is_some_and(|slot| {
             slot.loading += 1;
             slot.loaded
         });
         drop(state);
-        Loading { hub: self.clone(), conn: conn.clone(), subscribed }
+        Loading { hub: self.clone(), user: user.clone(), subscribed }
     }
 
-    /// Subscribes a user to what the store said of him. Who left since the reading stays out.
-    pub(crate) fn subscribe(&self, user: &UserId, memberships: &[Membership], hidden: Vec<UserId>) {
+    /// Subscribes a user to what the store said of him, as of a version of him where processes share it. Who left since
+    /// the reading stays out.
+    pub(crate) fn subscribe(
+        &self,
+        user: &UserId,
+        version: Option<u64>,
+        memberships: &[Membership],
+        hidden: Vec<UserId>,
+    ) {
         let mut state = self.state.lock();
         let Some(id) = state.users.get(user).copied() else { return };
         let Some(slot) = state.slots.get_mut(id) else { return };
         slot.hidden = hidden;
         slot.loaded = true;
-        let left = std::mem::take(&mut slot.left_while_loading);
+        slot.version = version;
+        // Whether his sign-ins stand is looked at once more, as of a later version.
+        slot.stood = None;
+        let left = slot.left_while_loading.clone();
         for membership in memberships {
-            let gone = |(conversation, seq): &(ConversationId, Seq)| {
-                *conversation == membership.conversation && *seq > membership.last_seq
-            };
-            if !left.iter().any(gone) {
-                let seat = Seat::of(membership, state.slots.get(id).map(|slot| &slot.profile));
+            if !left.iter().any(|gone| is_later(gone, membership)) {
+                let seat = state.seat_of(membership, id);
                 state.subscribe(id, &seat);
             }
         }
+        state.voice.look_again_at(user);
     }
 
     /// The reading is over: the connection has been sent everything up to `heads`, and live events follow. Gives
@@ -56,11 +67,18 @@ impl Hub {
     ) {
         let mut state = self.state.lock();
         let Some(id) = state.users.get(&conn.user).copied() else { return };
+        let Some(slot) = state.slots.get(id) else { return };
+        let subscribed: HashSet<_> = slot.conversations.iter().copied().collect();
         let lagging = |(conversation, head): (&ConversationId, &Seq)| {
             let passed = state.topics.get(conversation).and_then(|topic| topic.last_seq);
-            (passed < Some(*head)).then_some((*conversation, *head))
+            // What he is about to be let into is told from its beginning.
+            let is_behind = passed < Some(*head) || !subscribed.contains(conversation);
+            is_behind.then_some((*conversation, *head))
         };
         let floors = heads.iter().filter_map(lagging).collect();
+        if heads.keys().any(|conversation| !subscribed.contains(conversation)) {
+            state.voice.look_again_at(&conn.user);
+        }
         conn.release(floors, |conversation, seq| {
             heads.get(&conversation).is_some_and(|head| seq <= *head)
         });
@@ -77,9 +95,9 @@ impl Hub {
     }
 
     /// The reading is over, one way or the other.
-    fn end_loading(&self, conn: &Conn) {
+    fn end_loading(&self, user: &UserId) {
         let mut state = self.state.lock();
-        let Some(id) = state.users.get(&conn.user).copied() else { return };
+        let Some(id) = state.users.get(user).copied() else { return };
         if let Some(slot) = state.slots.get_mut(id) {
             slot.loading = slot.loading.saturating_sub(1);
             if slot.loading == 0 {
@@ -95,11 +113,12 @@ impl Hub {
         let Some(id) = state.users.get(user).copied() else { return Vec::new() };
         let mut there = Vec::new();
         state.each_contact(id, |contact| {
-            let status = contact.presence.status();
-            if status != PresenceStatus::Offline {
-                there.push((contact.user.clone(), status));
-            }
+            there.push((contact.user.clone(), contact.presence.status()))
         });
+        if !state.far.is_empty() {
+            state.add_far(id, &mut there);
+        }
+        there.retain(|(_, status)| *status != PresenceStatus::Offline);
         there
     }
 }
@@ -107,29 +126,38 @@ impl Hub {
 /// That a connection reads its user's conversations: while somebody does, it is noted who leaves them.
 pub(crate) struct Loading {
     hub: Arc<Hub>,
-    conn: Arc<Conn>,
+    user: UserId,
     /// They are subscribed already.
     pub(crate) subscribed: bool,
 }
 
 impl Drop for Loading {
     fn drop(&mut self) {
-        self.hub.end_loading(&self.conn);
+        self.hub.end_loading(&self.user);
     }
 }
 
+/// Whether somebody left a conversation after his membership was read.
+pub(super) fn is_later(left: &(ConversationId, Seq), membership: &Membership) -> bool {
+    left.0 == membership.conversation && left.1 > membership.last_seq
+}
+
 /// What a subscription needs to know.
-struct Seat {
-    place: Arc<Place>,
-    read: Vec<(UserId, Seq)>,
+pub(super) struct Seat {
+    pub(super) place: Arc<Place>,
+    pub(super) read: Vec<(UserId, Seq)>,
+    /// The ends of the log and of the receipts, from which a topic begins, where other processes write them too.
+    pub(super) ends: Option<(Seq, u64)>,
     joined: Seq,
+    /// He has been told everything up to here.
+    pub(super) since: Seq,
     past: Arc<[(Seq, Seq)]>,
     role: Role,
-    state: ConversationState,
+    pub(super) state: ConversationState,
 }
 
 impl Seat {
-    fn of(membership: &Membership, own: Option<&Arc<Profile>>) -> Self {
+    fn of(membership: &Membership, own: Option<&Arc<Profile>>, shared: bool) -> Self {
         let both = membership.peer.as_ref().zip(own);
         let read = both.map(|(peer, own)| {
             vec![(own.id.clone(), membership.watermark.read), (peer.profile.id.clone(), peer.read)]
@@ -142,7 +170,9 @@ impl Seat {
                 peers: both.map(|(peer, own)| [own.clone(), peer.profile.clone()]),
             }),
             read: read.unwrap_or_default(),
+            ends: shared.then_some((membership.last_seq, membership.receipts)),
             joined: membership.joined_seq,
+            since: Seq::ZERO,
             past: membership.past.clone(),
             role: membership.role,
             state: membership.state,
@@ -169,37 +199,73 @@ impl State {
         self.slots.get_mut(id)
     }
 
-    fn subscribe(&mut self, id: usize, seat: &Seat) {
+    pub(super) fn seat_of(&self, membership: &Membership, id: usize) -> Seat {
+        let own = self.slots.get(id).map(|slot| &slot.profile);
+        Seat::of(membership, own, self.voice.is_shared())
+    }
+
+    pub(super) fn subscribe(&mut self, id: usize, seat: &Seat) {
         let conversation = seat.place.id;
-        let topic = self.topics.entry(conversation).or_insert_with(|| Topic {
-            last_seq: None,
-            place: seat.place.clone(),
-            read: seat.read.clone(),
-            state: seat.state,
-            subscribers: Vec::new(),
-        });
+        if !self.topics.contains_key(&conversation) {
+            self.topics.insert(conversation, Topic::new(seat));
+            self.voice.topic(bus::Topic::Conversation(conversation), seat.ends.is_none());
+        }
+        let Some(topic) = self.topics.get_mut(&conversation) else { return };
+        if let (None, Some((_, receipts))) = (topic.receipts, seat.ends) {
+            topic.receipts = Some(receipts);
+        }
         let past = seat.past.clone();
-        let subscriber = Subscriber { slot: id, joined: seat.joined, past, role: seat.role };
+        let (joined, since, role) = (seat.joined, seat.since, seat.role);
+        let subscriber = Subscriber { slot: id, joined, since, past, role };
         match topic.subscribers.iter_mut().find(|s| s.slot == id) {
             Some(known) => *known = subscriber,
             None => {
                 topic.subscribers.push(subscriber);
                 if let Some(slot) = self.slots.get_mut(id) {
                     slot.conversations.push(conversation);
+                    if slot.presence.status() != PresenceStatus::Offline {
+                        let user = slot.user.clone();
+                        self.voice.tell_of(&user);
+                    }
                 }
             }
         }
     }
 
+    /// Somebody does not listen to a conversation any more.
+    pub(super) fn unsubscribe(&mut self, at: ConversationId, id: usize) {
+        let Some(topic) = self.topics.get_mut(&at) else { return };
+        topic.subscribers.retain(|subscriber| subscriber.slot != id);
+        if topic.subscribers.is_empty()
+            && let Some(topic) = self.topics.remove(&at)
+        {
+            self.voice.topic(bus::Topic::Conversation(at), false);
+            self.far_ends(at, topic.far);
+        }
+    }
+
+    /// Whether somebody listens to a conversation.
+    pub(super) fn is_subscribed(&self, at: ConversationId, id: usize) -> bool {
+        self.topics.get(&at).is_some_and(|topic| topic.subscribers.iter().any(|s| s.slot == id))
+    }
+
     /// Lets those who are here listen to a conversation that was just made.
     pub(super) fn conversation_created(&mut self, made: &Conversation, people: &[Participant]) {
         let (place, read) = place_of(made, people);
+        // Where somebody was subscribed to what the store said already, the others are told what came since.
+        let is_behind = self.topics.get(&made.id).is_some_and(|t| t.last_seq > Some(Seq::ZERO));
         for person in people {
             if let Some(id) = self.users.get(&person.profile.id).copied() {
+                self.voice.look_again_at(&person.profile.id);
+                if is_behind && self.voice.is_shared() && !self.is_subscribed(made.id, id) {
+                    continue;
+                }
                 let seat = Seat {
                     place: place.clone(),
                     read: read.clone(),
+                    ends: None,
                     joined: Seq::ZERO,
+                    since: Seq::ZERO,
                     past: Arc::default(),
                     role: person.role,
                     state: made.state,
@@ -221,6 +287,7 @@ impl State {
         past: &Arc<[(Seq, Seq)]>,
     ) {
         let Some(id) = self.users.get(&who.profile.id).copied() else { return };
+        self.voice.look_again_at(&who.profile.id);
         let topic = self.topics.get(&at);
         let state = topic.map_or(ConversationState::Open, |topic| topic.state);
         let place = topic.map(|topic| topic.place.clone()).unwrap_or_else(|| {
@@ -230,7 +297,9 @@ impl State {
         let seat = Seat {
             place,
             read: Vec::new(),
+            ends: None,
             joined: Seq(seq.0.saturating_sub(1)),
+            since: Seq::ZERO,
             past: past.clone(),
             role: who.role,
             state,
@@ -240,7 +309,10 @@ impl State {
 
     /// After this, somebody no longer listens.
     pub(super) fn participant_left(&mut self, at: ConversationId, seq: Seq, who: &UserId) {
+        self.far_left(at, who);
+        self.typing.remove(&(at, who.clone()));
         let Some(id) = self.users.get(who).copied() else { return };
+        self.voice.look_again_at(who);
         if let Some(slot) = self.slots.get_mut(id) {
             slot.conversations.retain(|conversation| *conversation != at);
             if slot.loading > 0 {
@@ -251,13 +323,7 @@ impl State {
                 conn.close(&Close::REMOVED);
             }
         }
-        self.typing.remove(&(at, id));
-        if let Some(topic) = self.topics.get_mut(&at) {
-            topic.subscribers.retain(|subscriber| subscriber.slot != id);
-            if topic.subscribers.is_empty() {
-                self.topics.remove(&at);
-            }
-        }
+        self.unsubscribe(at, id);
     }
 
     /// What an event changes about a conversation that is listened to.
@@ -276,6 +342,7 @@ impl State {
                 if let Some((_, read)) = topic.read.iter_mut().find(|(reader, _)| reader == user) {
                     *read = to.read.max(*read);
                 }
+                topic.note_mark(user, to.read);
             }
             Event::ConversationChanged { state: None, .. }
             | Event::ConversationCreated { .. }
@@ -286,6 +353,25 @@ impl State {
             | Event::ParticipantLeft { .. }
             | Event::Typing { .. }
             | Event::Presence { .. } => {}
+        }
+    }
+
+    /// Adds what other processes say of those with whom a user shares a conversation.
+    fn add_far(&mut self, id: usize, there: &mut Vec<(UserId, PresenceStatus)>) {
+        for (user, status) in &mut *there {
+            *status = self.status_of(user);
+        }
+        let Some(own) = self.slots.get(id) else { return };
+        let mut seen = HashSet::default();
+        for conversation in &own.conversations {
+            for (profile, status) in self.far_in(*conversation) {
+                if profile.id != own.user
+                    && !own.hidden.contains(&profile.id)
+                    && seen.insert(profile.id.clone())
+                {
+                    there.push((profile.id.clone(), status));
+                }
+            }
         }
     }
 

@@ -9,8 +9,9 @@ use parlour_core::{
     ConversationId, Epoch, Result, UserId,
     command::Authority,
     event::{Envelope, Event},
-    model::ConversationKind,
+    model::{ConversationKind, Profile},
     policy::{Action, Facts, decide},
+    port::bus::{Hint, Topic},
 };
 
 use super::{Hub, State, flush};
@@ -22,10 +23,27 @@ const SPACING: Duration = Duration::from_secs(1);
 /// How long typing lasts that clients announce once, when it begins.
 const SPELL: Duration = Duration::from_secs(30);
 
+/// Longest typing of somebody elsewhere that is believed without being repeated.
+const FAR_SPELL: Duration = Duration::from_secs(60);
+
+/// So many people at most are known to type here.
+const MOST_TYPING: usize = 50_000;
+
 /// What others were last told of somebody's typing, and what is so.
 pub(super) struct Typing {
+    typist: Arc<Profile>,
+    /// Another process said it, and tells whom it concerns elsewhere.
+    far: bool,
     told: bool,
     told_at: Option<Duration>,
+    active: bool,
+    until: Duration,
+}
+
+/// What is said of somebody's typing.
+struct Spell {
+    typist: Arc<Profile>,
+    far: bool,
     active: bool,
     until: Duration,
 }
@@ -72,12 +90,34 @@ impl Hub {
         let id = state.users.get(user).copied();
         let facts = state.typing_facts(id, authority, conversation);
         decide(Action::Type, &facts)?;
-        if let Some(id) = id {
-            state.typing_is((conversation, id), active, now, now + ttl, &mut dirty, &self.metrics);
+        if let Some(slot) = state.slot_of(user) {
+            let spell =
+                Spell { typist: slot.profile.clone(), far: false, active, until: now + ttl };
+            state.typing_is(conversation, spell, now, &mut dirty, &self.metrics);
         }
         drop(state);
         flush(&mut dirty);
         Ok(())
+    }
+
+    /// Somebody who is connected to another process writes, or stopped.
+    pub(crate) fn typing_far(
+        &self,
+        conversation: ConversationId,
+        typist: &Arc<Profile>,
+        active: bool,
+        life: Duration,
+    ) {
+        let now = self.clock.monotonic();
+        let mut dirty = Vec::new();
+        let mut state = self.state.lock();
+        if state.topics.contains_key(&conversation) {
+            let until = now + life.min(FAR_SPELL);
+            let spell = Spell { typist: typist.clone(), far: true, active, until };
+            state.typing_is(conversation, spell, now, &mut dirty, &self.metrics);
+        }
+        drop(state);
+        flush(&mut dirty);
     }
 
     /// Lets typing end that nobody ended, and tells what could not be told at once.
@@ -88,12 +128,12 @@ impl Hub {
         if state.typing.is_empty() {
             return;
         }
-        let keys: Vec<_> = state.typing.keys().copied().collect();
+        let keys: Vec<_> = state.typing.keys().cloned().collect();
         for key in keys {
             if let Some(typing) = state.typing.get_mut(&key) {
                 typing.active &= now < typing.until;
             }
-            state.tell_typing(key, now, &mut dirty, &self.metrics);
+            state.tell_typing(&key, now, &mut dirty, &self.metrics);
         }
         drop(state);
         flush(&mut dirty);
@@ -122,75 +162,80 @@ impl State {
 
     fn typing_is(
         &mut self,
-        key: (ConversationId, usize),
-        active: bool,
+        conversation: ConversationId,
+        spell: Spell,
         now: Duration,
-        until: Duration,
         dirty: &mut Vec<Arc<Conn>>,
         metrics: &Metrics,
     ) {
-        if !active && !self.typing.contains_key(&key) {
+        let Spell { typist, far, active, until } = spell;
+        let key = (conversation, typist.id.clone());
+        let is_new = !self.typing.contains_key(&key);
+        if is_new && (!active || self.typing.len() >= MOST_TYPING) {
             return;
         }
-        let first = Typing { told: false, told_at: None, active, until };
-        let typing = self.typing.entry(key).or_insert(first);
-        typing.active = active;
-        typing.until = until;
+        let first = Typing { typist, far, told: false, told_at: None, active, until };
+        let typing = self.typing.entry(key.clone()).or_insert(first);
+        (typing.active, typing.until, typing.far) = (active, until, far);
         let repeat = typing.told && active && typing.may_be_told(now);
         if repeat {
             // Told again, so that receivers who drop it after a while keep it.
             typing.told = false;
         }
-        self.tell_typing(key, now, dirty, metrics);
+        self.tell_typing(&key, now, dirty, metrics);
     }
 
     /// Tells others if they know something else, and if it is not too soon.
     fn tell_typing(
         &mut self,
-        key: (ConversationId, usize),
+        key: &(ConversationId, UserId),
         now: Duration,
         dirty: &mut Vec<Arc<Conn>>,
         metrics: &Metrics,
     ) {
-        let Some(typing) = self.typing.get_mut(&key) else { return };
+        let Some(typing) = self.typing.get_mut(key) else { return };
         let due = typing.may_be_told(now);
         let active = typing.active;
         if typing.told != active && due {
             (typing.told, typing.told_at) = (active, Some(now));
-            self.send_typing(key, active, dirty, metrics);
+            let (typist, far) = (typing.typist.clone(), typing.far);
+            let life = typing.until.saturating_sub(now);
+            if !far {
+                let (conversation, user) = key.clone();
+                let hint = Hint::Typing { conversation, user, active, life };
+                self.voice.say(Topic::Conversation(conversation), hint);
+            }
+            self.send_typing(key.0, typist, active, dirty, metrics);
         }
         // Kept until it would no longer hold anything back.
-        let over =
-            self.typing.get(&key).is_some_and(|t| !t.active && !t.told && t.may_be_told(now));
+        let over = self.typing.get(key).is_some_and(|t| !t.active && !t.told && t.may_be_told(now));
         if over {
-            self.typing.remove(&key);
+            self.typing.remove(key);
         }
     }
 
     fn send_typing(
         &mut self,
-        (conversation, id): (ConversationId, usize),
+        conversation: ConversationId,
+        typist: Arc<Profile>,
         active: bool,
         dirty: &mut Vec<Arc<Conn>>,
         metrics: &Metrics,
     ) {
-        let Some(slot) = self.slots.get(id) else { return };
         let envelope = Envelope {
             conversation: Some(conversation),
             epoch: Epoch::default(),
             seq: None,
             at: 0,
             origin: None,
-            event: Event::Typing { user: slot.profile.clone(), active },
+            event: Event::Typing { user: typist, active },
         };
         self.fan_out(&envelope, dirty, metrics);
     }
 
     /// Sending ends it: others are told as soon as the spacing allows.
     pub(super) fn typing_ends(&mut self, at: ConversationId, user: &UserId) {
-        if let Some(id) = self.users.get(user)
-            && let Some(typing) = self.typing.get_mut(&(at, *id))
-        {
+        if let Some(typing) = self.typing.get_mut(&(at, user.clone())) {
             typing.active = false;
         }
     }
@@ -203,7 +248,7 @@ impl State {
             let attends = |conn: &Arc<Conn>| {
                 conn.covers(*conversation) && conn.resumed.load(Relaxed) != 0 && !conn.is_closing()
             };
-            if *typist == id && !slot.conns.iter().any(attends) {
+            if *typist == slot.user && !typing.far && !slot.conns.iter().any(attends) {
                 typing.active = false;
             }
         }
