@@ -11,11 +11,11 @@ use crate::{
     testing::{alice, bob, mallory, user},
 };
 
-/// Whose versions a step has raised.
-async fn raised<T>(bench: &Bench, step: impl Future<Output = T>) -> (Vec<UserId>, T) {
+/// Whose versions a step has raised. A step begins when it is called, not when it is awaited.
+async fn raised<T>(bench: &Bench, step: impl AsyncFnOnce() -> T) -> (Vec<UserId>, T) {
     let all = || bench.store.user_versions(["1", "2", "3", "4"].map(user).to_vec());
     let before = all().await.unwrap();
-    let done = step.await;
+    let done = step().await;
     let after = all().await.unwrap();
     let mut raised = Vec::new();
     for (user, version) in after {
@@ -51,21 +51,21 @@ pub async fn versions_come_in_the_given_order(bench: &Bench) {
 pub async fn g8_versions_tell_of_coming_and_going(bench: &Bench) {
     let store = &bench.store;
     let context = |actor: &Actor| bench.context(actor);
-    let (who, direct) = raised(bench, bench.direct()).await;
+    let (who, direct) = raised(bench, || bench.direct()).await;
     assert_eq!(who, [user("1"), user("2")]);
-    let (who, _) = raised(bench, bench.direct()).await;
+    let (who, _) = raised(bench, || bench.direct()).await;
     assert_eq!(who, [], "it stood already");
-    let (who, group) = raised(bench, bench.group(&bob(), &["1", "3"])).await;
+    let (who, group) = raised(bench, async || bench.group(&bob(), &["1", "3"]).await).await;
     assert_eq!(who, [user("1"), user("2"), user("3")]);
-    let adding = store.add_participant(context(&bob()), group, user("4"), 9);
+    let adding = || store.add_participant(context(&bob()), group, user("4"), 9);
     assert_eq!(raised(bench, adding).await.0, [user("4")]);
-    let again = store.add_participant(context(&bob()), group, user("4"), 9);
+    let again = || store.add_participant(context(&bob()), group, user("4"), 9);
     assert_eq!(raised(bench, again).await.0, []);
-    let removing = store.remove_participant(context(&bob()), group, user("3"));
+    let removing = || store.remove_participant(context(&bob()), group, user("3"));
     assert_eq!(raised(bench, removing).await.0, [user("3")]);
-    let leaving = store.remove_participant(context(&alice()), group, user("1"));
+    let leaving = || store.remove_participant(context(&alice()), group, user("1"));
     assert_eq!(raised(bench, leaving).await.0, [user("1")]);
-    let ordinary = async {
+    let ordinary = async || {
         bench.send(&alice(), direct, "hello").await;
         bench.read(&bob(), direct, 1).await;
         bench.name(&bob().user, "Bob").await;
@@ -82,27 +82,27 @@ pub async fn g10_versions_tell_of_what_is_taken_away(bench: &Bench) {
     bench.direct().await;
     let store = &bench.store;
     for state in [UserState::Banned, UserState::Active] {
-        let step = store.set_user_state(bob().user, state);
+        let step = || store.set_user_state(bob().user, state);
         assert_eq!(raised(bench, step).await.0, [user("2")], "{state:?}");
     }
-    let revoking = store.revoke_user(mallory().user, 5);
+    let revoking = || store.revoke_user(mallory().user, 5);
     assert_eq!(raised(bench, revoking).await.0, [user("3")]);
     for (block, by) in [(true, alice()), (false, alice())] {
-        let step = store.set_block(bench.context(&by), bob().user, block);
+        let step = || store.set_block(bench.context(&by), bob().user, block);
         assert_eq!(raised(bench, step).await.0, [user("1"), user("2")], "{block}");
-        let again = store.set_block(bench.context(&by), bob().user, block);
+        let again = || store.set_block(bench.context(&by), bob().user, block);
         assert_eq!(raised(bench, again).await.0, [], "repeated");
     }
     for (id, token) in [("a", 1), ("b", 2)] {
         store.create_session(session(id, token)).await.unwrap();
     }
-    let rotating = store.rotate_refresh(TokenHash([2; 32]), TokenHash([3; 32]), 20);
+    let rotating = || store.rotate_refresh(TokenHash([2; 32]), TokenHash([3; 32]), 20);
     assert_eq!(raised(bench, rotating).await.0, []);
-    let reusing = store.rotate_refresh(TokenHash([2; 32]), TokenHash([4; 32]), 20);
+    let reusing = || store.rotate_refresh(TokenHash([2; 32]), TokenHash([4; 32]), 20);
     assert_eq!(raised(bench, reusing).await.0, [user("1")], "its session is gone");
-    let ending = store.end_session(SessionId("a".into()));
+    let ending = || store.end_session(SessionId("a".into()));
     assert_eq!(raised(bench, ending).await.0, [user("1")]);
-    let again = store.end_session(SessionId("a".into()));
+    let again = || store.end_session(SessionId("a".into()));
     let (who, ended) = raised(bench, again).await;
     assert_eq!((who, ended.unwrap()), (vec![], false));
 }
