@@ -1,4 +1,4 @@
-//! Between columns and values of the domain: the meaning of every stored number is written here once.
+//! Between columns and values of the domain. The meaning of stored numbers is in [`crate::stored`].
 
 use std::sync::Arc;
 
@@ -12,16 +12,11 @@ use parlour_core::{
 use rusqlite::{Row, types::Type};
 
 use super::db::Db;
-
-/// A number of the domain as SQLite holds it. Larger ones than it can hold name nothing.
-pub(crate) fn int(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
-}
-
-/// A count as SQLite's LIMIT takes it.
-pub(crate) fn limit(n: usize) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
-}
+use crate::stored;
+pub(crate) use crate::stored::{
+    ChangeKind, change_kind, conversation_kind, conversation_state, int, limit, message_kind, role,
+    user_state,
+};
 
 /// An integer column that is never negative.
 pub(crate) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
@@ -61,47 +56,24 @@ fn unreadable(column: usize, error: Error) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
 }
 
-macro_rules! stored_as_number {
-    ($name:ident, $read:ident, $type:ty, $($variant:path => $number:literal),+) => {
-        /// As it is stored.
-        pub(crate) const fn $name(value: $type) -> i64 {
-            match value {
-                $($variant => $number),+
-            }
-        }
-
+macro_rules! read_numbers {
+    ($($read:ident, $of:path, $type:ty;)+) => {$(
         /// From what is stored.
         pub(crate) fn $read(row: &Row<'_>, column: usize) -> rusqlite::Result<$type> {
-            match row.get::<_, i64>(column)? {
-                $($number => Ok($variant),)+
-                other => Err(rusqlite::Error::IntegralValueOutOfRange(column, other)),
-            }
+            let number = row.get::<_, i64>(column)?;
+            $of(number).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, number))
         }
-    };
+    )+};
 }
 
-stored_as_number!(user_state, read_user_state, UserState,
-    UserState::Active => 0, UserState::Banned => 1);
-stored_as_number!(conversation_kind, read_conversation_kind, ConversationKind,
-    ConversationKind::Direct => 0, ConversationKind::Group => 1);
-stored_as_number!(conversation_state, read_conversation_state, ConversationState,
-    ConversationState::Open => 0, ConversationState::ReadOnly => 1, ConversationState::Closed => 2);
-stored_as_number!(role, read_role, Role,
-    Role::Member => 0, Role::Admin => 1, Role::Owner => 2);
-stored_as_number!(message_kind, read_message_kind, MessageKind,
-    MessageKind::Text => 0, MessageKind::System => 1);
-
-/// The Changes that have a row of their own.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum ChangeKind {
-    Joined,
-    Left,
-    Role,
-    Settings,
+read_numbers! {
+    read_user_state, stored::user_state_of, UserState;
+    read_conversation_kind, stored::conversation_kind_of, ConversationKind;
+    read_conversation_state, stored::conversation_state_of, ConversationState;
+    read_role, stored::role_of, Role;
+    read_message_kind, stored::message_kind_of, MessageKind;
+    read_change_kind, stored::change_kind_of, ChangeKind;
 }
-
-stored_as_number!(change_kind, read_change_kind, ChangeKind,
-    ChangeKind::Joined => 0, ChangeKind::Left => 1, ChangeKind::Role => 2, ChangeKind::Settings => 3);
 
 /// From `id, username, name, avatar`.
 pub(crate) fn profile(row: &Row<'_>) -> rusqlite::Result<Arc<Profile>> {

@@ -8,11 +8,7 @@ use parlour_core::{
     port::store::transfer::{Fault, HostConversation, ImportOptions, ImportReport, KeyKind},
 };
 
-use super::{
-    history::kept_number,
-    keys::{self, State},
-    log::Log,
-};
+use super::{keys, log::Log};
 use crate::sqlite::{
     batch::Tx,
     db::{Db, Step},
@@ -20,6 +16,7 @@ use crate::sqlite::{
     rows::{self, int, number},
     users,
 };
+use crate::transfer::{conversation_state as state, kept_number};
 
 /// The conversation under the host's id: imported, or made by the host over the API.
 pub(super) fn find(
@@ -107,26 +104,6 @@ pub(super) fn take_in(
     keys::keep(tx.db, source, KeyKind::Conversation, &host.host_id, id.0, &state)?;
     report.conversations += 1;
     Ok(Ok(()))
-}
-
-fn state(host: &HostConversation) -> State {
-    let kind = rows::conversation_kind(host.kind).to_string();
-    let openness = rows::conversation_state(host.state).to_string();
-    let mut people: Vec<String> = host
-        .participants
-        .iter()
-        .map(|(user, role)| format!("{} {user}", rows::role(*role)))
-        .collect();
-    people.sort();
-    let mut parts = vec![
-        Some(&*kind),
-        Some(&*openness),
-        host.subject.as_deref(),
-        host.title.as_deref(),
-        host.metadata.as_deref(),
-    ];
-    parts.extend(people.iter().map(|text| Some(&**text)));
-    keys::state(&parts)
 }
 
 /// The direct conversation of the two that no host has named yet.

@@ -4,16 +4,19 @@ use parlour_core::{
     ClientId, ConversationId, MessageId,
     model::UserState,
     port::store::transfer::{
-        Dump, DumpedBlock, DumpedChange, DumpedChangeKind, DumpedConversation, DumpedKey,
-        DumpedMembership, DumpedMessage, DumpedParticipant, DumpedRevision, DumpedUser,
+        Dump, DumpedBlock, DumpedChange, DumpedConversation, DumpedKey, DumpedMembership,
+        DumpedMessage, DumpedParticipant, DumpedRevision, DumpedUser,
     },
 };
 use rusqlite::{Row, types::Type};
 
 use super::keys;
-use crate::sqlite::rows::{
-    self, ChangeKind, maybe_shared, number, read_change_kind, read_conversation_kind,
-    read_conversation_state, read_message_kind, read_role, read_user_state, seq, shared, user_id,
+use crate::{
+    sqlite::rows::{
+        maybe_shared, number, read_change_kind, read_conversation_kind, read_conversation_state,
+        read_message_kind, read_role, read_user_state, seq, shared, user_id,
+    },
+    transfer::dumped_change_kind,
 };
 
 pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<Dump> {
@@ -119,12 +122,7 @@ pub(super) fn change(row: &Row<'_>) -> rusqlite::Result<Dump> {
     Ok(Dump::Change(DumpedChange {
         conversation: ConversationId(number(row, 0)?),
         seq: seq(row, 1)?,
-        kind: match read_change_kind(row, 2)? {
-            ChangeKind::Joined => DumpedChangeKind::Joined,
-            ChangeKind::Left => DumpedChangeKind::Left,
-            ChangeKind::Role => DumpedChangeKind::Role,
-            ChangeKind::Settings => DumpedChangeKind::Settings,
-        },
+        kind: dumped_change_kind(read_change_kind(row, 2)?),
         actor: user_id(row, 3)?,
         user: if is_there(4)? { Some(user_id(row, 4)?) } else { None },
         role: if is_there(5)? { Some(read_role(row, 5)?) } else { None },
@@ -133,16 +131,6 @@ pub(super) fn change(row: &Row<'_>) -> rusqlite::Result<Dump> {
         metadata: maybe_shared(row, 8)?,
         at: row.get(9)?,
     }))
-}
-
-/// As a change is stored.
-pub(super) const fn change_kind(kind: DumpedChangeKind) -> i64 {
-    rows::change_kind(match kind {
-        DumpedChangeKind::Joined => ChangeKind::Joined,
-        DumpedChangeKind::Left => ChangeKind::Left,
-        DumpedChangeKind::Role => ChangeKind::Role,
-        DumpedChangeKind::Settings => ChangeKind::Settings,
-    })
 }
 
 pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Dump> {

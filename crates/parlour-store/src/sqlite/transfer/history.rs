@@ -1,24 +1,20 @@
 //! One batch of a host application's history: who goes where, then each conversation at once.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use parlour_core::{
     ConversationId, MessageId, Seq,
-    model::Millis,
     port::store::transfer::{
         Fault, History, HostMessage, HostRead, HostUser, ImportOptions, ImportReport, KeyKind,
-        LARGEST_KEPT_ID, Place, Problem,
+        Place, Problem,
     },
 };
 
 use super::{amend, conversations, keys, log::Log, marks, messages};
-use crate::sqlite::{batch::Tx, db::Step, users};
-
-/// How far ahead of this clock the host's may be.
-const SKEW: Millis = 5 * 60_000;
+use crate::{
+    sqlite::{batch::Tx, db::Step, users},
+    transfer::SKEW,
+};
 
 /// Takes a batch in. What is at fault is left out and reported.
 pub(super) fn import(
@@ -182,11 +178,4 @@ impl<'a> Batch<'a> {
         }
         Ok(())
     }
-}
-
-/// The host's number, where it may become an id here.
-pub(super) fn kept_number(options: &ImportOptions, host_id: &Arc<str>) -> Option<u64> {
-    let number: u64 = host_id.parse().ok().filter(|_| options.keep_ids)?;
-    let canonical = (1..=LARGEST_KEPT_ID).contains(&number) && number.to_string() == **host_id;
-    canonical.then_some(number)
 }

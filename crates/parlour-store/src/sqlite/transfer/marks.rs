@@ -1,11 +1,6 @@
 //! What the host knows of reading becomes watermarks.
 
-use std::collections::HashMap;
-
-use parlour_core::{
-    Seq, UserId,
-    port::store::transfer::{Fault, HostMessage, ReadBy, ReadUpTo},
-};
+use parlour_core::port::store::transfer::{Fault, ReadUpTo};
 
 use super::{
     history::{Batch, Group},
@@ -16,40 +11,7 @@ use crate::sqlite::{
     db::{Db, Step},
     rows::{self, int, seq},
 };
-
-/// How far everybody has read.
-#[derive(Default)]
-struct Marks<'a> {
-    /// Everybody, at least.
-    everybody: Seq,
-    users: HashMap<&'a UserId, Seq>,
-}
-
-impl<'a> Marks<'a> {
-    fn raise(&mut self, user: &'a UserId, to: Seq) {
-        let mark = self.users.entry(user).or_default();
-        *mark = (*mark).max(to);
-    }
-
-    fn message(&mut self, seq: Seq, message: &'a HostMessage) {
-        if let Some(author) = messages::author(message) {
-            // Who answers has read what was said before.
-            self.raise(author, seq);
-        }
-        match &message.read_by {
-            ReadBy::Everybody => self.everybody = self.everybody.max(seq),
-            ReadBy::Only(users) => {
-                for user in users {
-                    self.raise(user, seq);
-                }
-            }
-        }
-    }
-
-    fn of(&self, user: &UserId) -> Seq {
-        self.users.get(user).copied().unwrap_or_default().max(self.everybody)
-    }
-}
+use crate::transfer::Marks;
 
 /// Moves the watermarks of a conversation to what the batch tells.
 pub(super) fn move_marks(

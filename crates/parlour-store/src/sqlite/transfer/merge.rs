@@ -9,30 +9,7 @@ use crate::sqlite::{
     db::Db,
     rows::{self, ChangeKind, int, seq},
 };
-
-/// Above every seq: while rows move, moved ones are up here, so that none meets one that has not moved yet.
-const ASIDE: i64 = 1 << 52;
-
-/// Where seqs move: `(after, by)`, ascending; what lies after the first moves by at least the second.
-struct Shift {
-    steps: Vec<(Seq, u64)>,
-}
-
-impl Shift {
-    fn of(&self, old: Seq) -> Seq {
-        let passed = self.steps.partition_point(|(after, _)| *after < old);
-        let by =
-            passed.checked_sub(1).and_then(|last| self.steps.get(last)).map_or(0, |step| step.1);
-        Seq(old.0 + by)
-    }
-
-    /// The ranges that move: after, up to and with, by how much; the last first.
-    fn ranges(&self) -> impl Iterator<Item = (i64, i64, i64)> {
-        let ends = self.steps.iter().skip(1).map(|(after, _)| int(after.0));
-        let ends = ends.chain(std::iter::once(ASIDE - 1)).collect::<Vec<_>>();
-        self.steps.iter().zip(ends).rev().map(|((after, by), end)| (int(after.0), end, int(*by)))
-    }
-}
+use crate::transfer::{ASIDE, Shift, ascending};
 
 /// Moves what is in the log so that messages of these times fit in, and returns their seqs. The messages are in
 /// the order of time. A new message comes after everything that is as old as itself.
@@ -42,26 +19,15 @@ pub(super) fn make_room(
     fresh: &[(usize, &HostMessage)],
 ) -> rusqlite::Result<Vec<Seq>> {
     let entries = entries(db, log.id)?;
-    let mut steps: Vec<(Seq, u64)> = Vec::new();
-    let mut places = Vec::with_capacity(fresh.len());
-    for (count, (_, message)) in (1_u64..).zip(fresh) {
-        let before = entries.partition_point(|(_, at)| *at <= message.created_at());
-        let after = before
-            .checked_sub(1)
-            .and_then(|last| entries.get(last))
-            .map_or(Seq::ZERO, |entry| entry.0);
-        places.push(Seq(after.0 + count));
-        match steps.last_mut() {
-            Some(step) if step.0 == after => step.1 = count,
-            _ => steps.push((after, count)),
-        }
+    let (shift, places) =
+        Shift::plan(&entries, fresh.iter().map(|(_, message)| message.created_at()));
+    for (_, message) in fresh {
         let at = message.created_at();
         log.created_at = log.created_at.min(at);
         log.active_at = log.active_at.max(at);
         // Takes one seq for each; which one it gets is decided above.
         log.next(at);
     }
-    let shift = Shift { steps };
     move_messages(db, log.id, &shift)?;
     // Before the Changes, which tell who joined where.
     move_participants(db, log.id, &shift)?;
@@ -84,12 +50,7 @@ fn entries(db: &Db, id: ConversationId) -> rusqlite::Result<Vec<(Seq, Millis)>> 
         [int(id.0)],
         |row| Ok((seq(row, 0)?, row.get(1)?)),
     )?;
-    // A deletion's time covers the edits before it, which are gone.
-    let mut latest = Millis::MIN;
-    for entry in &mut entries {
-        latest = latest.max(entry.1);
-        entry.1 = latest;
-    }
+    ascending(&mut entries);
     Ok(entries)
 }
 
@@ -185,20 +146,4 @@ fn move_past_memberships(db: &Db, id: ConversationId, shift: &Shift) -> rusqlite
 
 const fn just_before(seq: Seq) -> Seq {
     Seq(seq.0.saturating_sub(1))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_comes_after_a_place_moves_by_what_was_put_before_it() {
-        // Two new ones after 0, one after 3.
-        let shift = Shift { steps: vec![(Seq(0), 2), (Seq(3), 3)] };
-        let moved: Vec<u64> = (0..6).map(|seq| shift.of(Seq(seq)).0).collect();
-        assert_eq!(moved, [0, 3, 4, 5, 7, 8]);
-        let ranges: Vec<_> = shift.ranges().collect();
-        assert_eq!(ranges, [(3, ASIDE - 1, 3), (0, 3, 2)]);
-        assert_eq!(Shift { steps: vec![(Seq(9), 1)] }.of(Seq(9)), Seq(9));
-    }
 }

@@ -1,14 +1,14 @@
 //! The host's messages get their places in a log.
 
 use parlour_core::{
-    ClientId, ConversationId, MessageId, Seq, UserId,
+    ClientId, ConversationId, MessageId, Seq,
     model::{ConversationKind, MessageKind},
     port::store::transfer::{Fault, HostMessage, KeyKind},
 };
 
 use super::{
-    history::{Batch, Group, kept_number},
-    keys::{self, State},
+    history::{Batch, Group},
+    keys,
     log::Log,
     merge,
 };
@@ -19,11 +19,8 @@ use crate::sqlite::{
     rows::{self, int, number},
     users,
 };
-
-/// The state of a message as far as a host can change it.
-pub(super) fn state(message: &HostMessage) -> State {
-    keys::state(&[message.text.as_deref(), message.metadata.as_deref()])
-}
+pub(super) use crate::transfer::message_state as state;
+use crate::transfer::{kept_number, sort};
 
 /// Where a message is.
 pub(super) fn conversation_of(db: &Db, id: MessageId) -> rusqlite::Result<Option<ConversationId>> {
@@ -79,14 +76,6 @@ pub(super) fn place<'a>(
         group.placed.push((seq, message));
     }
     Ok(())
-}
-
-/// By time, then by the host's ids: numbers as numbers.
-fn sort(fresh: &mut [(usize, &HostMessage)]) {
-    fresh.sort_by_cached_key(|(_, message)| {
-        let number = message.host_id.parse::<u64>().unwrap_or(u64::MAX);
-        (message.created_micros, number, message.host_id.clone())
-    });
 }
 
 /// Whether a message can be said there; the message that it is already, by its client id.
@@ -198,9 +187,4 @@ pub(super) fn seq_of(
 /// The seq of a message.
 pub(super) fn seq_by_id(db: &Db, id: MessageId) -> rusqlite::Result<Option<Seq>> {
     db.one("SELECT seq FROM messages WHERE id = ?1", [int(id.0)], |row| rows::seq(row, 0))
-}
-
-/// Whom a message counts as read by, beside what is said: its sender, if it is his own word.
-pub(super) fn author(message: &HostMessage) -> Option<&UserId> {
-    (message.kind == MessageKind::Text).then_some(&message.sender)
 }

@@ -11,13 +11,14 @@ use parlour_core::{
     },
 };
 
-use super::{dump_rows, keys};
+use super::keys;
 use crate::sqlite::{
     batch::Tx,
     db::{Db, Step},
     rows::{self, int},
     users,
 };
+use crate::transfer::change_kind;
 
 /// What storing a record gave.
 enum Stored {
@@ -335,7 +336,7 @@ fn change(db: &Db, row: &DumpedChange) -> rusqlite::Result<Stored> {
         (
             int(row.conversation.0),
             int(row.seq.0),
-            dump_rows::change_kind(row.kind),
+            change_kind(row.kind),
             row.actor.as_str(),
             row.user.as_ref().map(UserId::as_str),
             row.role.map(rows::role),
@@ -353,6 +354,6 @@ fn key(db: &Db, row: &DumpedKey) -> rusqlite::Result<Stored> {
         [],
         "INSERT INTO import_keys (source, kind, host_id, target, state) VALUES (?1, ?2, ?3, ?4, ?5) \
          ON CONFLICT DO NOTHING",
-        (&row.source, keys::kind_number(row.kind), &row.host_id, int(row.target), row.state),
+        (&row.source, keys::key_kind(row.kind), &row.host_id, int(row.target), row.state),
     )
 }
