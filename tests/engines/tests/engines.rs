@@ -1,5 +1,4 @@
 //! That the servers start, break and end as tests need it.
-#![expect(clippy::unwrap_used, reason = "what fails in a test ends the test")]
 
 use std::{net::TcpStream, path::Path};
 

@@ -43,7 +43,7 @@ pub fn partition(topic: &Topic) -> u8 {
         Topic::Channel { app, channel } => fnv(&[b"p", app.as_bytes(), &[0], channel.as_bytes()]),
     };
     // The upper half mixes into the lower one, which alone decides.
-    ((hash ^ (hash >> 32)) % u64::from(PARTITIONS)) as u8
+    u8::try_from((hash ^ (hash >> 32)) % u64::from(PARTITIONS)).unwrap_or_default()
 }
 
 /// FNV-1a, 64 bits.

@@ -88,7 +88,8 @@ impl Tls {
                 }
             }
             None => {
-                _ = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)
+                let system = rustls_native_certs::load_native_certs();
+                roots.add_parsable_certificates(system.certs);
             }
         }
         if roots.is_empty() {

@@ -90,12 +90,17 @@ impl Session {
                 shared.receive(frame);
             }
             (PushKind::Unsubscribe | PushKind::SUnsubscribe, [Value::BulkString(name), ..]) => {
-                if !self.leaving.lock().remove(name) {
-                    self.is_moved.store(true, Ordering::Relaxed);
-                    self.moved.notify_one();
-                }
+                self.ended(name);
             }
             _ => {}
+        }
+    }
+
+    /// A subscription has ended.
+    fn ended(&self, name: &[u8]) {
+        if !self.leaving.lock().remove(name) {
+            self.is_moved.store(true, Ordering::Relaxed);
+            self.moved.notify_one();
         }
     }
 }

@@ -95,7 +95,7 @@ fn what_newer_programs_write_is_passed_over() {
 fn what_is_written_today_is_in_the_samples() {
     let text = fs::read_to_string(file("v1.jsonl")).unwrap();
     for hint in every_hint() {
-        let [frame] = codec::encode(NodeId(0x0123_4567_89ab_cdef), &[hint.clone()])
+        let [frame] = codec::encode(NodeId(0x0123_4567_89ab_cdef), std::slice::from_ref(&hint))
             .unwrap()
             .try_into()
             .unwrap();
