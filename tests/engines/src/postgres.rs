@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::{Supervised, free_port, redis::wait_for_port};
 
 /// Who owns the cluster: the server asks for no password on the loopback interface.
-const SUPERUSER: &str = "parlour";
+pub(crate) const SUPERUSER: &str = "parlour";
 
 /// Keeps a shared server until nobody has held the lock for some seconds.
 const KEEPER: &str = r#"cd "$1" || exit 1
@@ -58,7 +58,7 @@ fn programs() -> Option<PathBuf> {
 }
 
 /// As whom the server runs. It refuses to be root.
-fn runner() -> Option<(u32, u32)> {
+pub(crate) fn runner() -> Option<(u32, u32)> {
     // `nobody` has this number on every Linux system that we know; nothing needs to own a name.
     rustix::process::geteuid().is_root().then_some((65_534, 65_534))
 }
