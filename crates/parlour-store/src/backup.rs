@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Address, OpenError, sqlite};
+use crate::{Address, OpenError, postgres, sqlite};
+
+/// Ids of messages and conversations that are skipped when a database was put back to an earlier state. Clients may know
+/// ids that were given since; none of them may mean something else.
+pub(crate) const SKIPPED_IDS: i64 = 1_000_000_000;
 
 /// Why a backup could not be made or put back. The texts are for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -39,14 +43,15 @@ pub fn restore(url: &str, backup: &Path, replace: bool) -> Result<Option<PathBuf
 }
 
 /// Gives every log of the database at `url`, which nobody uses, a new life, as [`restore`] does: for databases that were
-/// put back to an earlier state by their own means.
+/// put back to an earlier state by their own means. `session_url` is [`crate::OpenOptions::session_url`].
 ///
 /// # Errors
 /// [`RestoreError`].
-pub async fn renew(url: &str) -> Result<(), RestoreError> {
+pub async fn renew(url: &str, session_url: Option<&str>) -> Result<(), RestoreError> {
     match Address::parse(url)? {
         Address::Sqlite(sqlite::Place::File(file)) => sqlite::renew(file),
-        _ => Err(RestoreError::NoFile),
+        Address::Postgres(url) => Ok(postgres::renew(&url, session_url).await?),
+        Address::Sqlite(_) => Err(RestoreError::NoFile),
     }
 }
 

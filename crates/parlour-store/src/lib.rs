@@ -21,6 +21,7 @@ use parlour_core::{
     port::store::{CommitSink, Store},
 };
 
+use backup::SKIPPED_IDS;
 pub use backup::{RestoreError, back_up, renew, restore};
 pub use copy::{
     Comparison, CopyError, CopyProgress, LogDifference, LogDigest, TableComparison, Tally, compare, copy,

@@ -45,7 +45,8 @@ impl Restore {
 
 /// Tells clients to load anew, after the database was put back by its own means.
 pub(super) fn renew(config: &Config) -> anyhow::Result<()> {
-    block_on(parlour_store::renew(&config.database.url))??;
+    let database = &config.database;
+    block_on(parlour_store::renew(&database.url, database.session_url.as_deref()))??;
     say("every log has a new life; clients that come back will load their conversations anew");
     Ok(())
 }

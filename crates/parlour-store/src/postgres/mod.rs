@@ -44,6 +44,7 @@ mod participants;
 mod pool;
 mod publisher;
 mod queue;
+mod renew;
 mod rows;
 mod sessions;
 mod sockets;
@@ -68,7 +69,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use self::copy::CopySide;
+pub(crate) use self::{copy::CopySide, renew::renew};
 use self::{
     address::Server,
     batch::Tx,

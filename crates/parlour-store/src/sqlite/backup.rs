@@ -15,11 +15,7 @@ use super::{
     file::{self, Held, Place, beside},
     migrate::{self, database_error},
 };
-use crate::{OpenError, RestoreError};
-
-/// Ids of messages and conversations that are skipped when a backup is put back. Clients may know ids that were given
-/// after the backup was made; none of them may mean something else.
-pub(crate) const SKIPPED_IDS: i64 = 1_000_000_000;
+use crate::{OpenError, RestoreError, SKIPPED_IDS};
 
 /// Copies a database, which may be in use, as it is at one moment.
 pub(super) fn copy_into(original: &Path, copy: &Path) -> rusqlite::Result<()> {

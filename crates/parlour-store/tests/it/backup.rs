@@ -102,9 +102,35 @@ async fn a_log_is_renewed_where_it_is() {
     let id = direct(&store).await;
     let old = store.heads(vec![id]).await.unwrap()[0].epoch;
     store.close().await;
-    renew(&folder.url()).await.unwrap();
+    renew(&folder.url(), None).await.unwrap();
     let store = folder.open().await;
     assert_ne!(store.heads(vec![id]).await.unwrap()[0].epoch, old);
+}
+
+/// The same where the database is a server: it refuses while a process uses it.
+#[tokio::test]
+async fn g24_a_log_on_postgresql_is_renewed_when_nobody_uses_it() {
+    let Some(database) = parlour_engines::Postgres::shared().unwrap() else {
+        return parlour_engines::skip("PostgreSQL is not installed");
+    };
+    let open = async || {
+        parlour_store::open(&database.url(), OpenOptions::default(), Arc::new(Nobody))
+            .await
+            .unwrap()
+    };
+    let store = open().await;
+    let id = direct(&store).await;
+    let said = store.append_message(context(&alice()), say(id, "kept")).await.unwrap();
+    renew(&database.url(), None).await.unwrap_err();
+    assert_eq!(store.heads(vec![id]).await.unwrap()[0].epoch, said.epoch);
+    store.close().await;
+    renew(&database.url(), None).await.unwrap();
+    let store = open().await;
+    assert_ne!(store.heads(vec![id]).await.unwrap()[0].epoch, said.epoch);
+    let next = store.append_message(context(&alice()), say(id, "more")).await.unwrap();
+    assert!(next.message.id.0 > said.message.id.0 + 999_999_999);
+    assert_eq!(next.message.seq, Seq(2));
+    store.close().await;
 }
 
 #[tokio::test]
