@@ -1,31 +1,15 @@
-//! `parlour migrate` and `parlour doctor`.
+//! `parlour doctor`.
 
 use std::{path::Path, process::ExitCode};
 
 use parlour_store::OpenError;
 
-use super::{block_on, say, with_store};
+use super::{say, with_store};
 use crate::{
     auth::secret,
     config::{self, Config, Sources},
     system::SystemRandom,
 };
-
-pub(super) fn migrate(config: &Config, check: bool) -> anyhow::Result<ExitCode> {
-    let url = &config.database.url;
-    let (names, verb) = if check {
-        (block_on(parlour_store::pending_migrations(url))??, "to be applied")
-    } else {
-        (block_on(parlour_store::migrate(url))??, "applied")
-    };
-    for name in &names {
-        say(&format!("{name} {verb}"));
-    }
-    if names.is_empty() {
-        say("the database is up to date");
-    }
-    Ok(if check && !names.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
 
 /// What the checks found.
 #[derive(Default)]
@@ -91,11 +75,17 @@ fn check_database(config: &Config, findings: &mut Findings) {
     let checked = with_store(config, async |store| Ok(store.check().await?));
     match checked {
         Ok(()) => findings.good("the database answers and can be written"),
-        Err(error) if matches!(error.downcast_ref(), Some(OpenError::InUse { .. })) => {
+        Err(error) if is_in_use(&error) => {
             findings.good("the database is in use by a running server");
         }
         Err(error) => findings.bad(&format!("{error:#}")),
     }
+}
+
+/// Whether a server has the database: one in the same place that has it alone, or others where this one would be alone.
+fn is_in_use(error: &anyhow::Error) -> bool {
+    use OpenError::{Alone, InUse, Shared};
+    matches!(error.downcast_ref(), Some(InUse { .. } | Alone { .. } | Shared { .. }))
 }
 
 fn file_notices(file: &Path) -> Vec<String> {

@@ -4,6 +4,7 @@ mod accounts;
 mod checks;
 mod export;
 mod import;
+mod migrate;
 mod serve;
 
 use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc};
@@ -55,12 +56,8 @@ enum Command {
     /// Keys for servers of the host application.
     #[command(subcommand)]
     Apikey(accounts::ApiKeys),
-    /// Bring the database up to date. `serve` does it by itself.
-    Migrate {
-        /// Only tell whether anything is to be done; then the exit code is 1.
-        #[arg(long)]
-        check: bool,
-    },
+    /// Bring the database up to date (`serve` does it by itself), or copy everything into another database.
+    Migrate(migrate::Migrate),
     /// Take in the history of another application, or an export. The server is stopped.
     Import(import::Import),
     /// Write everything but sign-ins as JSON Lines, for another Parlour to import. The server is stopped.
@@ -108,7 +105,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::User(command) => accounts::user(&load(&sources)?.config, command)?,
         Command::Apikey(command) => accounts::api_keys(&load(&sources)?.config, command)?,
-        Command::Migrate { check } => return checks::migrate(&load(&sources)?.config, check),
+        Command::Migrate(command) => return command.run(&sources),
         Command::Import(command) => return command.run(&load(&sources)?.config),
         Command::Export(command) => command.run(&load(&sources)?.config)?,
         Command::Doctor => return Ok(checks::doctor(&sources)),
