@@ -16,12 +16,6 @@ pub(super) async fn named(db: &Db, key: &str) -> Step<Option<ConversationId>> {
     db.one(sql, &[&key], |row| number(row, 0).map(ConversationId)).await
 }
 
-/// Whether somebody is in a conversation.
-pub(super) async fn is_in(db: &Db, id: ConversationId, user: &UserId) -> Step<bool> {
-    let sql = "SELECT 1 FROM participants WHERE conversation = $1 AND user_id = $2";
-    db.exists(sql, &[&int(id.0), &user.as_str()]).await
-}
-
 /// Sends the question for the direct conversation of two users about a subject: the one that was made for it, else
 /// the one that was made without a subject and has this one from a message. Its answer: one row, NULL for none.
 pub(super) async fn send_about(

@@ -82,24 +82,20 @@ impl UserStore for PostgresStore {
     }
 }
 
-/// Refuses unknown users, unless they are to be made ([`known`]).
-pub(super) async fn check_known(db: &Db, users: &[&UserId], create: bool) -> Step<()> {
-    send_known(db, users, create).await?.check().await
-}
-
-/// [`check_known`] on its way.
+/// The question whether users are known, on its way.
 pub(super) struct Knowing {
     missing: Option<Sent>,
 }
 
 impl Knowing {
+    /// Refuses unknown users, unless they are to be made ([`known`]).
     pub(super) async fn check(self) -> Step<()> {
         let Some(missing) = self.missing else { return Ok(()) };
         if missing.rows().await?.is_empty() { Ok(()) } else { Err(Error::not_found().into()) }
     }
 }
 
-/// Sends what [`check_known`] asks.
+/// Asks whether users are known, unless they are to be made.
 pub(super) async fn send_known(db: &Db, users: &[&UserId], create: bool) -> Step<Knowing> {
     if create {
         return Ok(Knowing { missing: None });
@@ -120,7 +116,7 @@ pub(super) struct Known {
     pub(super) last_seen: Millis,
 }
 
-/// Users, in the order of their ids. Those who are unknown are made, which [`check_known`] has allowed.
+/// Users, in the order of their ids. Those who are unknown are made, which [`Knowing::check`] has allowed.
 pub(super) async fn known(db: &Db, users: &[&UserId], now: Millis) -> Step<Vec<Known>> {
     send_making(db, users, now).await?.get().await
 }
@@ -165,7 +161,7 @@ pub(super) async fn send_making(db: &Db, users: &[&UserId], now: Millis) -> Step
     Ok(Making { made, found, count: ids.len() })
 }
 
-/// The profile of a user, who is made if he is unknown: see [`check_known`].
+/// The profile of a user, who is made if he is unknown: see [`Knowing::check`].
 pub(super) async fn ensure(tx: &mut Tx, user: &UserId, now: Millis) -> Step<Arc<Profile>> {
     let known = known(&tx.db, &[user], now).await?;
     known.into_iter().next().map(|known| known.profile).ok_or(Failure::Again)

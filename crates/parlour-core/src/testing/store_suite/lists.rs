@@ -174,6 +174,7 @@ pub async fn the_list_is_searched(bench: &Bench) {
     assert_eq!(find("gROUP").await, [group]);
     assert_eq!(find("alice").await, []);
     assert_eq!(find("%").await, []);
+    assert_eq!(find("zol\0").await, []);
     assert_eq!(find("").await.len(), 2);
 }
 

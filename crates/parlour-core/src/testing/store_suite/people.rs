@@ -89,7 +89,7 @@ pub async fn users_are_searched_by_prefix(bench: &Bench) {
     assert_eq!(find("u1", "AN", 9).await, ["u5", "ANx", "u2"]);
     assert_eq!(find("other", "an", 2).await, ["u1", "u5"]);
     assert_eq!(find("other", "änn", 9).await, ["u4"]);
-    for nothing in ["%", "_", "nna", "anna banana"] {
+    for nothing in ["%", "_", "nna", "anna banana", "an\0"] {
         assert_eq!(find("other", nothing, 9).await, [""; 0], "{nothing}");
     }
 }
