@@ -98,10 +98,6 @@ fn open_bus(
     node: NodeId,
     listener: Arc<dyn BusListener>,
 ) -> anyhow::Result<OpenedBus> {
-    let authorities = match &section.redis_ca_file {
-        Some(path) => Some(std::fs::read_to_string(path).context("`bus.redis_ca_file`")?),
-        None => None,
-    };
     let authorities = section.redis_ca_file.as_ref().map(|file| {
         std::fs::read_to_string(file)
             .with_context(|| format!("`bus.redis_ca_file`: cannot read {}", file.display()))
