@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on stops there")]
 
 mod backup;
+mod cluster;
+mod copying;
 mod durability;
 mod failing;
 mod files;
