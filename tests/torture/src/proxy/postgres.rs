@@ -28,6 +28,8 @@ pub(super) struct Questions {
     changing: bool,
     /// An explicit transaction is open: its commit will be said.
     explicit: bool,
+    /// It changes nothing.
+    reading: bool,
 }
 
 impl Questions {
@@ -60,19 +62,26 @@ impl Questions {
         met
     }
 
-    /// Whether a message asks to commit: in words, or as the end of statements without a transaction around them.
+    /// Whether a message asks to commit what was changed: in words, or as the end of statements without a transaction
+    /// around them.
     fn commits(&mut self, kind: u8, body: &[u8]) -> bool {
-        let text = body.to_ascii_uppercase();
+        // The name of what is prepared stands before the statement.
+        let body = match kind {
+            b'P' => body.splitn(2, |byte| *byte == 0).nth(1).unwrap_or_default(),
+            _ => body,
+        };
+        let text = body.trim_ascii_start().to_ascii_uppercase();
         let has = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
         match kind {
+            b'Q' | b'P' if text.starts_with(b"COMMIT") || text.starts_with(b"ROLLBACK") => {
+                self.explicit = false;
+                let reading = std::mem::take(&mut self.reading);
+                std::mem::take(&mut self.changing) && !reading && text.starts_with(b"COMMIT")
+            }
             b'Q' | b'P' => {
-                if has(b"COMMIT") && !has(b"COMMITTED") {
-                    self.explicit = false;
-                    self.changing = false;
-                    return true;
-                }
-                if has(b"BEGIN") || has(b"START TRANSACTION") {
+                if text.starts_with(b"BEGIN") || text.starts_with(b"START TRANSACTION") {
                     self.explicit = true;
+                    self.reading = has(b"READ ONLY");
                 }
                 self.changing |= has(b"INSERT") || has(b"UPDATE") || has(b"DELETE");
                 kind == b'Q' && self.changing && !self.explicit
@@ -82,7 +91,7 @@ impl Questions {
                 self.changing = true;
                 false
             }
-            b'S' => std::mem::take(&mut self.changing) && !self.explicit,
+            b'S' if !self.explicit => std::mem::take(&mut self.changing),
             _ => false,
         }
     }
@@ -123,5 +132,21 @@ mod tests {
         assert!(questions.pass(&alone, true).is_some());
         let read = [message(b'Q', b"SELECT 1\0"), message(b'S', b"")].concat();
         assert_eq!(questions.pass(&read, true), None);
+    }
+
+    #[test]
+    fn what_only_reads_and_what_only_names_it_is_no_commit() {
+        let mut questions = Questions::default();
+        let words = b"BEGIN; SET LOCAL synchronous_commit = on\0";
+        let begin = [start(), message(b'Q', words), message(b'S', b"")].concat();
+        assert_eq!(questions.pass(&begin, true), None);
+        assert_eq!(questions.pass(&message(b'Q', b"ROLLBACK\0"), true), None);
+        let read = [
+            message(b'Q', b"BEGIN READ ONLY\0"),
+            message(b'E', b"\0\0\0\0\0"),
+            message(b'S', b""),
+            message(b'Q', b"COMMIT\0"),
+        ];
+        assert_eq!(questions.pass(&read.concat(), true), None);
     }
 }

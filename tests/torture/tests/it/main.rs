@@ -5,5 +5,6 @@
     reason = "what fails in a test ends the test, and what it found is worth saying"
 )]
 
+mod log;
 mod mutants;
 mod short;

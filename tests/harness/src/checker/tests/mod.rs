@@ -1,6 +1,7 @@
 //! Histories written by hand: the good ones pass, and each check finds the bad one that it is for.
 
 mod script;
+mod settled;
 
 use script::{Script, changed, event, message, movement};
 
