@@ -21,6 +21,7 @@ use super::{
     group::{Done, Item, NewMessage, Trace, Unread, What},
     group_facts::{Known, Pair, Probe},
 };
+use crate::mutant;
 
 /// The facts, as they change with each decision, and what is to be written.
 pub(super) struct Decisions {
@@ -105,7 +106,6 @@ impl Decisions {
             state: conversation.state,
             epoch: conversation.epoch,
             last_seq: conversation.last_seq,
-            receipts: conversation.receipts,
             latest_at: conversation.latest_at,
             mine: place.mine,
             authority: context.actor.authority,
@@ -145,6 +145,9 @@ impl Decisions {
             self.new_users.insert(pair.1.clone(), item.context.now);
         }
         view.last_seq = view.last_seq.next();
+        if mutant("skip_seq") && view.last_seq.0.is_multiple_of(50) {
+            view.last_seq = view.last_seq.next();
+        }
         view.latest_at = view.time(item.context.now);
         let message = Arc::new(message_of(id, new, &view, sender));
         let created = Event::MessageCreated(message.clone());

@@ -11,6 +11,7 @@ use parlour_core::{
 };
 
 use super::{batch::Tx, db::Step, decisions::Decisions, group_facts::Known, rows::int};
+use crate::mutant;
 
 /// A step that goes in a group.
 pub(super) struct Item {
@@ -85,6 +86,12 @@ pub(super) struct Outcome {
 
 /// Runs a group in a transaction. Its last statements are on their way when this returns.
 pub(super) async fn run(tx: &mut Tx, items: &[Item]) -> Step<Outcome> {
+    if mutant("dedup_by_window")
+        && let Some(item) = items.first()
+    {
+        let sql = "UPDATE messages SET client_id = NULL WHERE created_at < $1";
+        tx.db.run(sql, &[&(item.context.now - 1_000)]).await?;
+    }
     let known = Known::read(&tx.db, items).await?;
     let conversations = known.conversations();
     let mut decisions = Decisions::new(known);

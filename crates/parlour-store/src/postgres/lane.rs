@@ -15,6 +15,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "mutants")]
+use super::{db::Sent, publisher::Slot};
 use super::{
     batch::Tx,
     db::{Db, Failure, Step},
@@ -180,6 +182,11 @@ impl Worker {
             return Ok(outcome.answers);
         }
         let slot = self.runner.publisher.slot(&tx.effects().envelopes);
+        #[cfg(feature = "mutants")]
+        if crate::mutant("ack_before_commit") {
+            self.commit_later(lent, begun, tx, slot);
+            return Ok(outcome.answers);
+        }
         match commit(&lent, begun, tx.take_later()).await {
             Ok(()) => self.lent = Some(lent),
             Err(Ended::NotStored(failure)) => return Err(failure),
@@ -195,6 +202,20 @@ impl Worker {
         let steps = outcome.answers.iter().filter(|answer| answer.is_ok()).count() as u64;
         self.runner.settle(tx, slot, steps).await;
         Ok(outcome.answers)
+    }
+
+    /// The fault of answering before the commit.
+    #[cfg(feature = "mutants")]
+    #[expect(clippy::disallowed_methods, reason = "a fault on purpose has no owner")]
+    fn commit_later(&self, lent: Lent, begun: Sent, mut tx: Tx, slot: Slot) {
+        let runner = self.runner.clone();
+        drop(tokio::spawn(async move {
+            sleep(PAUSE).await;
+            if commit(&lent, begun, tx.take_later()).await.is_ok() {
+                lent.give_back();
+                runner.settle(tx, slot, 1).await;
+            }
+        }));
     }
 
     /// Whether a COMMIT that was not answered has stored what it should (guarantee G2).
