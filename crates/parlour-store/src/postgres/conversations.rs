@@ -155,7 +155,7 @@ async fn create(
     let epoch = tx.db.send("SELECT value FROM meta WHERE key = 'epoch'", &[]).await?;
     let everybody: Vec<&UserId> = [actor].into_iter().chain(others.iter().copied()).collect();
     let knowing = users::send_known(&tx.db, &everybody, context.create_users).await?;
-    let blocking = send_blocking(&tx.db, actor, &others, new.kind).await?;
+    let blocking = users::send_blocking(&tx.db, actor, &others, new.kind).await?;
     if let Some(id) = looking.standing().await? {
         return found(&tx.db, context, id).await;
     }
@@ -224,22 +224,6 @@ impl Looking {
             Some((_, false)) => Err(Error::new(Code::Conflict, "this external_id is taken").into()),
         }
     }
-}
-
-/// Asks whether somebody would be brought together with somebody whom he has blocked: a row if so.
-async fn send_blocking(
-    db: &Db,
-    actor: &UserId,
-    others: &[&UserId],
-    kind: ConversationKind,
-) -> Step<Sent> {
-    let others: Vec<&str> = others.iter().map(|user| user.as_str()).collect();
-    db.send(
-        "SELECT 1 FROM blocks WHERE blocked = $1 AND blocker = ANY ($2) \
-         UNION ALL SELECT 1 FROM blocks WHERE $3 AND blocker = $1 AND blocked = ANY ($2) LIMIT 1",
-        &[&actor.as_str(), &others, &(kind == ConversationKind::Direct)],
-    )
-    .await
 }
 
 /// Writes the row of the conversation; `None` when one stands that it would be.

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use parlour_core::{
     ConversationId, Error, Result, UserId,
-    model::{Millis, Profile, User, UserState},
+    model::{ConversationKind, Millis, Profile, User, UserState},
     port::{
         BoxFuture,
         store::{Context, ProfileUpdate, UserStore},
@@ -108,6 +108,21 @@ pub(super) async fn send_known(db: &Db, users: &[&UserId], create: bool) -> Step
         )
         .await?;
     Ok(Knowing { missing: Some(missing) })
+}
+
+/// Asks whether somebody would be brought together with somebody whom he has blocked: a row if so.
+pub(super) async fn send_blocking(
+    db: &Db,
+    actor: &UserId,
+    others: &[&UserId],
+    kind: ConversationKind,
+) -> Step<Sent> {
+    db.send(
+        "SELECT 1 FROM blocks WHERE blocked = $1 AND blocker = ANY ($2) \
+         UNION ALL SELECT 1 FROM blocks WHERE $3 AND blocker = $1 AND blocked = ANY ($2) LIMIT 1",
+        &[&actor.as_str(), &ids(others), &(kind == ConversationKind::Direct)],
+    )
+    .await
 }
 
 /// What others see of somebody, and when he was last there.
