@@ -205,7 +205,7 @@ CREATE INDEX sockets_by_node ON sockets (node) WHERE waiting_since IS NULL;
 
 CREATE TABLE socket_positions (
   socket BIGINT NOT NULL REFERENCES sockets (id) ON DELETE CASCADE,
-  conversation BIGINT NOT NULL REFERENCES conversations (id),
+  conversation BIGINT NOT NULL, -- no reference: a claim would lock the rows of all conversations of its user
   epoch BIGINT NOT NULL,
   seq BIGINT NOT NULL,
   PRIMARY KEY (socket, conversation)

@@ -26,8 +26,8 @@ use super::{
     db::{Db, Failure, Step},
     deliveries, lease,
     rows::{self, boolean, int, integer, limit, number},
+    users,
 };
-use crate::stored::fold;
 
 impl SocketStore for PostgresStore {
     fn claim_socket(
@@ -160,10 +160,7 @@ impl Claim {
         match free {
             Some(id) => self.take(&tx.db, id, &bounds).await,
             None => {
-                let (user, folded) = (self.key.user.as_str(), fold(self.key.user.as_str()));
-                let sql = "INSERT INTO users (id, created_at, id_fold, username_fold, name_fold) \
-                           VALUES ($1, $2, $3, $3, $3) ON CONFLICT DO NOTHING";
-                tx.send(sql, &[&user, &self.now, &folded]).await?;
+                users::ensure(tx, &self.key.user, self.now).await?;
                 self.begin(&tx.db, &bounds).await
             }
         }

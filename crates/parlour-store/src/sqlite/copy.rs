@@ -1,7 +1,7 @@
 //! A file as source or target of a copy: one transaction on one connection.
 
 use std::{
-    path::PathBuf,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -32,11 +32,11 @@ impl CopySide {
     /// Opens it for its part.
     pub(crate) async fn open(place: Place, role: Role) -> Result<Self, CopyError> {
         blocking(move || match (place, role) {
-            (Place::File(path), Role::Target) => open_target(path),
+            (Place::File(path), Role::Target) => open_target(&path),
             (Place::File(path), _) if !path.exists() => {
                 Err(CopyError::Missing(path.display().to_string()))
             }
-            (Place::File(path), role) => open_source(path, role),
+            (Place::File(path), role) => open_source(&path, role),
             (Place::Temporary | Place::CopyOf(_), _) => {
                 Err(CopyError::Open(OpenError::Address("sqlite::memory:".into())))
             }
@@ -91,40 +91,40 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// One that is in use is copied first, so that its server is not held up for as long as the whole takes.
-fn open_source(path: PathBuf, role: Role) -> Result<CopySide, CopyError> {
-    let (held, in_use) = match Held::take(Place::File(path.clone())) {
+fn open_source(path: &Path, role: Role) -> Result<CopySide, CopyError> {
+    let (held, in_use) = match Held::take(Place::File(path.to_owned())) {
         Err(OpenError::InUse { .. }) if role != Role::FinalSource => {
-            (Held::take(Place::CopyOf(path.clone()))?, true)
+            (Held::take(Place::CopyOf(path.to_owned()))?, true)
         }
         held => (held?, false),
     };
     let connection = file::connect_reader(&held.file)?;
-    if !migrate::pending(&connection, &path, migrate::ALL)?.is_empty() {
+    if !migrate::pending(&connection, path, migrate::ALL)?.is_empty() {
         return Err(CopyError::Old(path.display().to_string()));
     }
     let snapshot = "BEGIN; SELECT count(*) FROM meta";
-    connection.execute_batch(snapshot).map_err(|source| migrate::database_error(&path, source))?;
-    Ok(side(connection, held, &path, in_use))
+    connection.execute_batch(snapshot).map_err(|source| migrate::database_error(path, source))?;
+    Ok(side(connection, held, path, in_use))
 }
 
-fn open_target(path: PathBuf) -> Result<CopySide, CopyError> {
-    let held = Held::take(Place::File(path.clone()))?;
+fn open_target(path: &Path) -> Result<CopySide, CopyError> {
+    let held = Held::take(Place::File(path.to_owned()))?;
     let (connection, _) = super::prepare(&held)?;
     for table in Table::all() {
         let sql = format!("SELECT 1 FROM {} LIMIT 1", table.name);
         let found = connection.prepare(&sql).and_then(|mut rows| rows.exists([]));
-        if found.map_err(|source| migrate::database_error(&path, source))? {
+        if found.map_err(|source| migrate::database_error(path, source))? {
             let at = path.display().to_string();
             return Err(CopyError::NotEmpty { at, table: table.name });
         }
     }
     // References are checked at the end: a message may answer one that comes after it.
     let begin = "BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON";
-    connection.execute_batch(begin).map_err(|source| migrate::database_error(&path, source))?;
-    Ok(side(connection, held, &path, false))
+    connection.execute_batch(begin).map_err(|source| migrate::database_error(path, source))?;
+    Ok(side(connection, held, path, false))
 }
 
-fn side(connection: Connection, held: Held, path: &std::path::Path, in_use: bool) -> CopySide {
+fn side(connection: Connection, held: Held, path: &Path, in_use: bool) -> CopySide {
     let connection = Arc::new(Mutex::new(connection));
     CopySide { connection, at: path.display().to_string().into(), in_use, _held: held }
 }

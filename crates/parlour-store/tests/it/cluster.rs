@@ -14,7 +14,7 @@ use parlour_core::{
     port::store::{ClaimedSocket, Node, SocketId, SocketKey, Store},
     testing::{alice, bob},
 };
-use parlour_engines::Database;
+use parlour_engines::{Database, Pgbouncer};
 use parlour_store::{OpenError, OpenOptions};
 use tokio::{task::JoinSet, time::sleep};
 
@@ -304,4 +304,20 @@ async fn a_lost_lease_connection_comes_back() {
     let error = Process::try_start(database.url(), false).await.err().unwrap();
     assert!(matches!(error, OpenError::Shared { .. }), "{error}");
     drop(process);
+}
+
+#[tokio::test]
+async fn a_pooler_in_the_way_of_the_lease_is_named_at_the_start() {
+    let Some(database) = database() else { return };
+    let Some(pooler) = Pgbouncer::start(database.port(), 3).unwrap() else {
+        return parlour_engines::skip("PgBouncer is not installed");
+    };
+    for shared in [true, false] {
+        let error = Process::try_start(pooler.url(database.name()), shared).await.err().unwrap();
+        assert!(matches!(error, OpenError::Pooler { .. }), "{error}");
+        assert!(error.to_string().contains("database.session_url"), "{error}");
+    }
+    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' \
+                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    assert_eq!(database.run(locks).unwrap(), "0", "no lock is left on the pooler's connections");
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use parlour_core::{
-    ClientId, ConversationId, Epoch, Position, Seq,
+    ClientId, ConversationId, Epoch, MessageId, Position, Seq,
     command::{Actor, ConversationPatch, MarkTarget, NewConversation, SendMessage},
     model::{ApiKey, ConversationKind, Credential, Session, SessionId, TokenHash, UserState},
     port::store::{
         ProfileUpdate, Rotation, SocketKey, Store,
-        transfer::{Dump, History, HostUser, ImportOptions},
+        transfer::{Dump, Fault, History, HostUser, ImportOptions},
     },
     testing::{alice, bob, mallory, user},
 };
@@ -241,6 +241,57 @@ async fn everything_is_copied_to_postgresql_and_back() {
     database.run("UPDATE messages SET text = rtrim(text, '!')").unwrap();
     goes_on(&source, pair, epoch, &database.url()).await;
     assert!(!compared(&here.url(), &database.url()).await.is_same());
+}
+
+#[tokio::test]
+async fn a_dump_restored_in_postgresql_is_the_same() {
+    let Some(database) = database() else { return };
+    let here = Folder::new();
+    let (from, to) = (here.open().await, open(&database.url()).await);
+    let pair = fill(&from, 200).await;
+    let options = |epoch| ImportOptions {
+        source: "host".into(),
+        now: 1_000,
+        epoch: Epoch(epoch),
+        keep_ids: true,
+        merge: false,
+        leave_out: false,
+    };
+    let all = everything(&*from).await;
+    for part in all.chunks(70) {
+        assert_eq!(to.restore(options(4_711), part.to_vec()).await.unwrap().problems, []);
+    }
+    assert_eq!(everything(&*to).await, all);
+    assert_eq!(to.heads(vec![pair]).await.unwrap()[0].epoch, Epoch(4_711));
+    // And again, which changes nothing.
+    let again = to.restore(options(4_712), all.clone()).await.unwrap();
+    assert_eq!((again.known, again.problems.len()), (all.len() as u64, 0));
+    let used = all.iter().filter_map(|record| match record {
+        Dump::Message(message) => Some(message.id),
+        _ => None,
+    });
+    let next = to.append_message(context(&alice()), say(pair, "next")).await.unwrap();
+    assert!(used.max() < Some(next.message.id), "ids are not given again");
+
+    // What contradicts what is here, or names what is not, takes its batch back.
+    let before = everything(&*to).await;
+    let other = Folder::new();
+    let other = other.open().await;
+    let theirs = direct(&other).await;
+    other.append_message(context(&alice()), say(theirs, "mine")).await.unwrap();
+    let report = to.restore(options(1), everything(&*other).await).await.unwrap();
+    assert!(report.problems.iter().any(|p| matches!(p.fault, Fault::Taken(_))), "{report:?}");
+    assert_eq!(everything(&*to).await, before);
+    let lonely = all.iter().rev().find_map(|record| match record {
+        Dump::Message(message) => Some(message.clone()),
+        _ => None,
+    });
+    let mut lonely = lonely.unwrap();
+    (lonely.id, lonely.conversation) = (MessageId(1 << 40), ConversationId(1 << 40));
+    let report = to.restore(options(1), vec![Dump::Message(lonely)]).await.unwrap();
+    assert!(matches!(report.problems[0].fault, Fault::Dangling(_)), "{report:?}");
+    assert_eq!(everything(&*to).await, before);
+    to.close().await;
 }
 
 #[tokio::test]
