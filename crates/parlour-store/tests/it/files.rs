@@ -61,7 +61,7 @@ async fn l5_the_file_is_private() {
 
 #[tokio::test]
 async fn addresses_that_name_no_database_are_refused() {
-    for url in ["postgres://user:secret@host/db", "parlour.db", "sqlite://", ""] {
+    for url in ["mysql://user:secret@host/db", "parlour.db", "sqlite://", ""] {
         let opened = parlour_store::open(url, OpenOptions::default(), Arc::new(Nobody)).await;
         let Err(OpenError::Address(shown)) = opened else { panic!("{url} was opened") };
         assert!(!shown.contains("secret"), "{shown}");
