@@ -175,8 +175,7 @@ impl State {
         let mut origin = envelope.origin.map(|origin| origin.connection);
         if let Some(topic) = topic {
             for subscriber in &topic.subscribers {
-                let begin = subscriber.joined.max(subscriber.since);
-                if envelope.seq.is_some_and(|seq| seq <= begin) {
+                if envelope.seq.is_some_and(|seq| !subscriber.hears(seq)) {
                     continue;
                 }
                 let Some(slot) = self.slots.get(subscriber.slot) else { continue };
@@ -269,11 +268,8 @@ impl<'a> Encoder<'a> {
 
     /// Queues the notice that a Change went by which this connection may not see.
     fn skip(&self, conn: &Arc<Conn>, dirty: &mut Vec<Arc<Conn>>) -> bool {
-        let Some((at, seq)) = self.envelope.conversation.zip(self.envelope.seq) else {
-            return false;
-        };
-        let frames = Frames::of(|out| conn.dialect().skipped(at, seq, out));
-        put(conn, &frames, Durability::Durable, Some((at, seq)), dirty)
+        let place = self.envelope.conversation.zip(self.envelope.seq);
+        place.is_some_and(|(at, seq)| skip(conn, at, seq, dirty))
     }
 
     /// Queues the answer for the connection that asked, if the event answers.
@@ -336,6 +332,17 @@ impl<'a> Encoder<'a> {
         self.made.push(made);
         self.made.len() - 1
     }
+}
+
+/// Queues the notice that a Change went by; whether there were any frames and they were taken.
+pub(super) fn skip(
+    conn: &Arc<Conn>,
+    at: ConversationId,
+    seq: Seq,
+    dirty: &mut Vec<Arc<Conn>>,
+) -> bool {
+    let frames = Frames::of(|out| conn.dialect().skipped(at, seq, out));
+    put(conn, &frames, Durability::Durable, Some((at, seq)), dirty)
 }
 
 /// Queues frames and notes that the connection has something to write; whether there were any and they were taken.

@@ -139,6 +139,11 @@ struct Subscriber {
 }
 
 impl Subscriber {
+    /// Whether he is to be told of a Change here.
+    fn hears(&self, seq: Seq) -> bool {
+        seq > self.joined.max(self.since)
+    }
+
     /// Whether he was there when something was said.
     fn sees(&self, said: Seq) -> bool {
         said > self.joined || self.past.iter().any(|(after, up_to)| *after < said && said <= *up_to)

@@ -1,6 +1,9 @@
 //! What was read from the store, on its way to those who listen: to close a hole, or because another process wrote it.
 
-use std::sync::Arc;
+use std::{
+    ops::Range,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
 use parlour_core::{
     ConversationId, Seq, UserId,
@@ -8,7 +11,11 @@ use parlour_core::{
     port::store::Replay,
 };
 
-use super::{Hub, State, Topic, deliver::Hole, subscribe::Seat};
+use super::{
+    Hub, State, Topic,
+    deliver::{Hole, skip},
+    subscribe::Seat,
+};
 use crate::{
     gateway::conn::Conn,
     hash::{HashMap, HashSet},
@@ -39,13 +46,17 @@ impl Hub {
             return;
         }
         let envelopes = topic.take_over(last, replay, to_end);
+        let mut next = last.next();
         for envelope in &envelopes {
             if let (Some(topic), Some(seq)) = (state.topics.get_mut(&conversation), envelope.seq) {
                 topic.last_seq = topic.last_seq.max(Some(seq));
+                state.pass_over(conversation, next..seq, dirty);
+                next = seq.next();
             }
             state.fan_out(envelope, dirty, &self.metrics);
             self.metrics.events.inc();
         }
+        state.pass_over(conversation, next..replay.covered.next(), dirty);
         if let Some(topic) = state.topics.get_mut(&conversation) {
             topic.last_seq = topic.last_seq.max(Some(replay.covered));
         }
@@ -78,6 +89,26 @@ impl Hub {
 }
 
 impl State {
+    /// Says of Changes that later ones have superseded that they went by: who counts must not think that he missed one.
+    fn pass_over(
+        &self,
+        conversation: ConversationId,
+        seqs: Range<Seq>,
+        dirty: &mut Vec<Arc<Conn>>,
+    ) {
+        let Some(topic) = self.topics.get(&conversation) else { return };
+        for seq in (seqs.start.0..seqs.end.0).map(Seq) {
+            for subscriber in topic.subscribers.iter().filter(|subscriber| subscriber.hears(seq)) {
+                let slot = self.slots.get(subscriber.slot);
+                for conn in slot.into_iter().flat_map(|slot| &slot.conns) {
+                    if conn.listening.load(Relaxed) && conn.covers(conversation) {
+                        skip(conn, conversation, seq, dirty);
+                    }
+                }
+            }
+        }
+    }
+
     /// Whether a receipt comes next; it is taken note of then. Not, when it went through already.
     pub(super) fn is_next_receipt(
         &mut self,
