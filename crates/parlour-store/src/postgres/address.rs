@@ -62,6 +62,11 @@ impl Server {
         Ok(Self { config, tls, tasks })
     }
 
+    /// Where the tasks of its connections run.
+    pub(super) const fn tasks(&self) -> &TaskTracker {
+        &self.tasks
+    }
+
     /// The address without user and password, for people.
     pub(super) fn shown(&self) -> String {
         let hosts: Vec<String> = self

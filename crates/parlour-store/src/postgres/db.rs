@@ -8,7 +8,9 @@ use std::{pin::pin, sync::Arc};
 
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use parlour_core::Error;
+use tokio::task::JoinHandle;
 use tokio_postgres::{Row, RowStream, error::SqlState};
+use tokio_util::task::TaskTracker;
 
 use super::{
     params::{Encoded, Param},
@@ -143,8 +145,14 @@ impl Db {
         Self { connection }
     }
 
-    /// Sends a statement; it is on its way when this returns.
+    /// Sends a statement; it is on its way when this returns, and its answer is taken in by a task: so it does not
+    /// matter in which order answers are looked at, and how large they are.
     pub(super) async fn send(&self, sql: &str, params: &[&dyn Param]) -> Step<Sent> {
+        Ok(Sent::start(self.prepared(sql, params).await?, self.connection.tasks()))
+    }
+
+    /// A statement that is sent when it is first polled.
+    async fn prepared(&self, sql: &str, params: &[&dyn Param]) -> Step<Answer> {
         let params = params
             .iter()
             .map(|param| param.encode())
@@ -153,7 +161,7 @@ impl Db {
         let statement = self.connection.statement(sql, &params).await?;
         let connection = self.connection.clone();
         let sql = if statement.is_some() { String::new() } else { sql.to_owned() };
-        let answer: Answer = Box::pin(async move {
+        Ok(Box::pin(async move {
             let rows = match statement {
                 Some(statement) => connection.client().query_raw(&statement, params).await?,
                 None => {
@@ -165,18 +173,16 @@ impl Db {
                 }
             };
             collect(rows).await
-        });
-        Ok(Sent::start(answer))
+        }))
     }
 
-    /// Sends statements without parameters, separated by semicolons; they are on their way when this returns.
-    pub(super) fn send_plain(&self, sql: &str) -> Sent {
-        self.connection.send_plain(sql)
+    async fn ask(&self, sql: &str, params: &[&dyn Param]) -> Step<(Vec<Row>, u64)> {
+        Ok(self.prepared(sql, params).await?.await?)
     }
 
     /// Runs a statement; the number of rows that it wrote.
     pub(super) async fn run(&self, sql: &str, params: &[&dyn Param]) -> Step<u64> {
-        self.send(sql, params).await?.count().await
+        Ok(self.ask(sql, params).await?.1)
     }
 
     /// The first row, if there is one.
@@ -186,12 +192,12 @@ impl Db {
         params: &[&dyn Param],
         map: impl FnOnce(&Row) -> Step<T> + Send,
     ) -> Step<Option<T>> {
-        self.send(sql, params).await?.one(map).await
+        self.ask(sql, params).await?.0.first().map(map).transpose()
     }
 
     /// Whether there is a row.
     pub(super) async fn exists(&self, sql: &str, params: &[&dyn Param]) -> Step<bool> {
-        Ok(!self.send(sql, params).await?.rows().await?.is_empty())
+        Ok(!self.ask(sql, params).await?.0.is_empty())
     }
 
     /// All rows.
@@ -201,7 +207,7 @@ impl Db {
         params: &[&dyn Param],
         map: impl FnMut(&Row) -> Step<T> + Send,
     ) -> Step<Vec<T>> {
-        self.send(sql, params).await?.all(map).await
+        self.ask(sql, params).await?.0.iter().map(map).collect()
     }
 }
 
@@ -219,22 +225,31 @@ async fn collect(rows: RowStream) -> Rows {
 
 /// A statement on its way. Dropped, it still runs, and its answer is not looked at.
 #[must_use = "whether it worked is known when it is awaited"]
-pub(super) struct Sent {
-    answer: Answer,
-    first: Option<Rows>,
+pub(super) struct Sent(State);
+
+enum State {
+    Answered(Rows),
+    Open(JoinHandle<Rows>),
 }
 
 impl Sent {
     /// Polls once, which is what sends it.
-    pub(super) fn start(mut answer: Answer) -> Self {
-        let first = (&mut answer).now_or_never();
-        Self { answer, first }
+    pub(super) fn start(mut answer: Answer, tasks: &TaskTracker) -> Self {
+        match (&mut answer).now_or_never() {
+            Some(rows) => Self(State::Answered(rows)),
+            // The task's name: `postgres-answer`. It ends with the answer, or with the connection.
+            None => Self(State::Open(tasks.spawn(answer))),
+        }
     }
 
     async fn wait(self) -> Rows {
-        match self.first {
-            Some(rows) => rows,
-            None => self.answer.await,
+        match self.0 {
+            State::Answered(rows) => rows,
+            State::Open(task) => match task.await {
+                Ok(rows) => rows,
+                // The runtime ends, and whoever waits here with it.
+                Err(_) => std::future::pending().await,
+            },
         }
     }
 

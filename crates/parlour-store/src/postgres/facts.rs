@@ -23,7 +23,6 @@ pub(super) struct View {
     pub(super) state: ConversationState,
     pub(super) epoch: Epoch,
     pub(super) last_seq: Seq,
-    pub(super) receipts: u64,
     /// The latest time that is stored in it.
     pub(super) latest_at: Millis,
     /// The actor's place; `None` when he is no participant.
@@ -42,7 +41,7 @@ pub(super) struct Mine {
 }
 
 /// What is read of a conversation and a place in it, `$2`.
-const VIEW: &str = "SELECT c.id, c.kind, c.state, c.epoch, c.last_seq, c.receipts, c.latest_at, \
+const VIEW: &str = "SELECT c.id, c.kind, c.state, c.epoch, c.last_seq, c.latest_at, \
        p.role, p.joined_seq, p.delivered_seq, p.read_seq, \
        c.kind = 0 AND ( \
          EXISTS (SELECT 1 FROM participants o JOIN blocks b ON b.blocker = o.user_id AND b.blocked = $2 \
@@ -207,11 +206,11 @@ impl View {
 }
 
 fn view(row: &Row, actor: &Actor) -> Step<View> {
-    let mine = match row.try_get::<_, Option<i16>>(7)? {
+    let mine = match row.try_get::<_, Option<i16>>(6)? {
         Some(_) => Some(Mine {
-            role: rows::read_role(row, 7)?,
-            joined_seq: seq(row, 8)?,
-            watermark: Watermark { delivered: seq(row, 9)?, read: seq(row, 10)? },
+            role: rows::read_role(row, 6)?,
+            joined_seq: seq(row, 7)?,
+            watermark: Watermark { delivered: seq(row, 8)?, read: seq(row, 9)? },
         }),
         None => None,
     };
@@ -221,12 +220,11 @@ fn view(row: &Row, actor: &Actor) -> Step<View> {
         state: rows::read_conversation_state(row, 2)?,
         epoch: Epoch(number(row, 3)?),
         last_seq: seq(row, 4)?,
-        receipts: number(row, 5)?,
-        latest_at: rows::integer(row, 6)?,
+        latest_at: rows::integer(row, 5)?,
         mine,
         authority: actor.authority,
         user: actor.user.clone(),
-        blocked: rows::boolean(row, 11)?,
+        blocked: rows::boolean(row, 10)?,
     })
 }
 

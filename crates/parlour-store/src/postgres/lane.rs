@@ -15,8 +15,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-#[cfg(feature = "mutants")]
-use super::{db::Sent, publisher::Slot};
 use super::{
     batch::Tx,
     db::{Db, Failure, Step},
@@ -26,6 +24,8 @@ use super::{
     queue::Turn,
     writer::{Ended, PAUSE, Runner, STEP_PATIENCE, TRIES, commit, stuck},
 };
+#[cfg(feature = "mutants")]
+use super::{db::Sent, publisher::Slot};
 
 /// Bytes of one transaction, about.
 const BATCH_BYTES: usize = 1 << 20;

@@ -69,7 +69,6 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use self::{copy::CopySide, renew::renew};
 use self::{
     address::Server,
     batch::Tx,
@@ -83,6 +82,7 @@ use self::{
     queue::{Queue, Way},
     writer::{Counters, Runner},
 };
+pub(crate) use self::{copy::CopySide, renew::renew};
 use crate::{OpenError, OpenOptions};
 
 /// Bytes of all writing steps that may wait, about.

@@ -12,6 +12,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 use tokio_postgres::{Client, Statement};
+use tokio_util::task::TaskTracker;
 
 use super::{
     address::Server,
@@ -31,6 +32,8 @@ const MOST_STATEMENTS: usize = 400;
 /// A connection with its prepared statements.
 pub(super) struct Connection {
     client: Client,
+    /// What takes answers in.
+    tasks: TaskTracker,
     /// By their text; `None` where statements are not kept.
     statements: Option<Mutex<HashMap<Box<str>, Statement>>>,
 }
@@ -38,6 +41,10 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) const fn client(&self) -> &Client {
         &self.client
+    }
+
+    pub(super) const fn tasks(&self) -> &TaskTracker {
+        &self.tasks
     }
 
     /// The statement of this text, prepared; `None` where statements are not kept.
@@ -64,10 +71,11 @@ impl Connection {
     /// Sends statements without parameters; they are on their way when this returns.
     pub(super) fn send_plain(self: &Arc<Self>, sql: &str) -> Sent {
         let (connection, sql) = (self.clone(), sql.to_owned());
-        Sent::start(Box::pin(async move {
+        let answer = Box::pin(async move {
             connection.client.batch_execute(&sql).await?;
             Ok((Vec::new(), 0))
-        }))
+        });
+        Sent::start(answer, &self.tasks)
     }
 }
 
@@ -147,7 +155,8 @@ impl Pool {
             Ok(client) => {
                 *pause = None;
                 let statements = self.prepare.then(Mutex::default);
-                Ok(Arc::new(Connection { client, statements }))
+                let tasks = self.server.tasks().clone();
+                Ok(Arc::new(Connection { client, tasks, statements }))
             }
             Err(error) => {
                 let last = pause.map_or(FIRST_PAUSE / 2, |(_, last)| last);

@@ -1,4 +1,4 @@
-//! The store on SQLite: the suite that every store passes, and what only this one promises.
+//! The stores: the suite that every one passes, and what only one of them promises.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on stops there")]
 
@@ -9,6 +9,9 @@ mod durability;
 mod failing;
 mod files;
 mod grouping;
+mod postgres;
+mod postgres_lost;
+mod proxy;
 mod sockets;
 mod suite;
 mod support;

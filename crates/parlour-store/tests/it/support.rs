@@ -64,20 +64,24 @@ impl Folder {
 
     /// The text of the error that opening gives, with its causes.
     pub(crate) async fn refusal(&self) -> String {
-        let error = self.try_open().await.map(|_| ()).unwrap_err();
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(&error);
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        text
+        said_by(&self.try_open().await.map(|_| ()).unwrap_err())
     }
 
     /// A connection of another program.
     pub(crate) fn connect(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.file()).unwrap()
     }
+}
+
+/// The text of an error, with its causes.
+pub(crate) fn said_by(error: &OpenError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 pub(crate) fn context(actor: &Actor) -> Context {

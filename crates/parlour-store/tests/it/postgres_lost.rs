@@ -1,0 +1,277 @@
+//! Connections that are lost, servers that are killed, and poolers: nothing that was answered is lost, nothing that was
+//! refused is stored.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use parlour_core::{
+    ClientId, Code, ConversationId, Seq,
+    command::SendMessage,
+    port::store::{Page, Store},
+    testing::{alice, bob, store_suite::Recorder},
+};
+use parlour_engines::{Pgbouncer, Postgres};
+use parlour_store::OpenOptions;
+
+use crate::{
+    postgres::open_with,
+    proxy::{Cut, Proxy},
+    support::{context, database, direct, say},
+};
+
+fn named(id: ConversationId, name: &str) -> SendMessage {
+    SendMessage { client_id: Some(ClientId::new(name).unwrap()), ..say(id, name) }
+}
+
+/// All texts of a conversation.
+async fn texts(store: &Arc<dyn Store>, id: ConversationId) -> Vec<String> {
+    let (mut texts, mut after) = (Vec::new(), Seq::ZERO);
+    loop {
+        let page = store.messages(bob(), id, Page::After(after), 500).await.unwrap();
+        for message in &page.messages {
+            texts.push(message.content.as_ref().unwrap().text.to_string());
+            after = message.seq;
+        }
+        if !page.has_after {
+            return texts;
+        }
+    }
+}
+
+/// The answer to COMMIT is lost: it is found out what became of it, and answered, and published.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g2_a_lost_answer_to_commit_is_settled() {
+    let Some(database) = database() else { return };
+    let proxy = Proxy::start(database.port()).await;
+    let direct_url = Some(database.url());
+    let options = OpenOptions { session_url: direct_url, ..OpenOptions::default() };
+    let heard = Arc::new(Recorder::default());
+    let url = proxy.url(database.name());
+    let store = parlour_store::open(&url, options, heard.clone()).await.unwrap();
+    let id = direct(&store).await;
+    let before = heard.len();
+    let mut stored = Vec::new();
+    for (n, cut) in [Cut::BeforeCommit, Cut::AfterItsAnswer, Cut::AfterCommit, Cut::AfterItsAnswer]
+        .iter()
+        .enumerate()
+    {
+        proxy.cut(*cut);
+        let name = format!("m{n}");
+        let answer = store.append_message(context(&alice()), named(id, &name)).await;
+        assert!(proxy.has_cut(), "the test cuts");
+        match (cut, answer) {
+            (Cut::BeforeCommit, Err(error)) => assert_eq!(error.code, Code::Unavailable),
+            (Cut::BeforeCommit, Ok(_)) => panic!("COMMIT never reached the server"),
+            (_, Ok(appended)) => {
+                assert!(!appended.duplicate);
+                stored.push(name);
+            }
+            // Cut while the server was about it: it may have thrown the COMMIT away.
+            (Cut::AfterCommit, Err(error)) => assert_eq!(error.code, Code::Unavailable),
+            (_, Err(error)) => panic!("{cut:?}: {error:?}"),
+        }
+        assert_eq!(texts(&store, id).await, stored, "{cut:?}");
+    }
+    assert_eq!(heard.len() - before, stored.len(), "each is published once");
+    assert!(stored.len() >= 2);
+}
+
+/// Backends that are ended from outside, at any moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g1_ended_connections_lose_nothing() {
+    let Some(database) = database() else { return };
+    let store = open_with(&database.url(), OpenOptions::default()).await;
+    let id = direct(&store).await;
+    let end = Instant::now() + Duration::from_secs(4);
+    let sending = send_until(&store, id, end, 16);
+    let ending = tokio::task::spawn_blocking(move || {
+        while Instant::now() < end {
+            // All but the one that keeps the lease, which is told by what it does, and this one.
+            let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%COMMIT%'";
+            database.run(sql).unwrap();
+        }
+        database
+    });
+    let outcomes = sending.await;
+    let _database = ending.await.unwrap();
+    check_outcomes(&store, id, &outcomes).await;
+}
+
+/// What was answered to each name.
+type Outcomes = Vec<(String, Result<Seq, Code>)>;
+
+/// Sends from so many tasks until a moment, each waiting for its answer, as clients do.
+async fn send_until(
+    store: &Arc<dyn Store>,
+    id: ConversationId,
+    end: Instant,
+    tasks: usize,
+) -> Outcomes {
+    let tasks = (0..tasks).map(|task| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let mut outcomes = Vec::new();
+            for n in 0.. {
+                if Instant::now() >= end {
+                    break;
+                }
+                let name = format!("{task}-{n}");
+                let answer = store.append_message(context(&alice()), named(id, &name)).await;
+                let answer =
+                    answer.map(|appended| appended.message.seq).map_err(|error| error.code);
+                if answer.is_err() {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                outcomes.push((name, answer));
+            }
+            outcomes
+        })
+    });
+    let mut outcomes = Vec::new();
+    for task in tasks.collect::<Vec<_>>() {
+        outcomes.extend(task.await.unwrap());
+    }
+    outcomes
+}
+
+/// Everything answered is there under its seq, nothing refused is, and asking again settles the rest.
+async fn check_outcomes(store: &Arc<dyn Store>, id: ConversationId, outcomes: &Outcomes) {
+    let head = store.heads(vec![id]).await.unwrap()[0].last_seq;
+    let all = texts(store, id).await;
+    assert_eq!(all.len() as u64, head.0, "without holes");
+    let count = |found: &str| all.iter().filter(|text| *text == found).count();
+    let (mut stored, mut unknown) = (0, 0);
+    for (name, answer) in outcomes {
+        match answer {
+            Ok(seq) => {
+                let at = usize::try_from(seq.0).unwrap() - 1;
+                assert_eq!(all.get(at), Some(name), "{name} was answered");
+                assert_eq!(count(name), 1);
+                stored += 1;
+            }
+            Err(Code::Unavailable) => assert_eq!(count(name), 0, "{name} was refused"),
+            Err(Code::Unknown) => {
+                unknown += 1;
+                let was_there = count(name) == 1;
+                let again = store.append_message(context(&alice()), named(id, name)).await.unwrap();
+                assert_eq!(again.duplicate, was_there, "{name}");
+            }
+            Err(code) => panic!("{name}: {code:?}"),
+        }
+    }
+    println!("{stored} stored, {unknown} unknown of {}", outcomes.len());
+    assert!(stored > 20, "the test did something");
+}
+
+/// The server is killed under load and comes back, again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g1_g16_a_killed_server_loses_nothing_and_is_used_again() {
+    let Some(mut server) = Postgres::start(&[]).unwrap() else {
+        return parlour_engines::skip("PostgreSQL is not installed");
+    };
+    let store = open_with(&server.url("postgres"), OpenOptions::default()).await;
+    let id = direct(&store).await;
+    let mut outcomes = Vec::new();
+    for round in 0..3_u64 {
+        let end = Instant::now() + Duration::from_secs(3);
+        let sending = send_until_named(&store, id, end, round);
+        let killing = tokio::task::spawn_blocking(move || {
+            std::thread::sleep(Duration::from_millis(700 + round * 130));
+            server.kill().unwrap();
+            server.restart().unwrap();
+            server
+        });
+        outcomes.extend(sending.await);
+        server = killing.await.unwrap();
+        let up = Instant::now();
+        while let Err(error) = store.check().await {
+            assert!(up.elapsed() < Duration::from_secs(10), "{error:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    check_outcomes(&store, id, &outcomes).await;
+}
+
+async fn send_until_named(
+    store: &Arc<dyn Store>,
+    id: ConversationId,
+    end: Instant,
+    round: u64,
+) -> Outcomes {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let tasks = (0..16).map(|_| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let mut outcomes = Vec::new();
+            while Instant::now() < end {
+                let name = format!("{round}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+                let answer = store.append_message(context(&alice()), named(id, &name)).await;
+                let answer =
+                    answer.map(|appended| appended.message.seq).map_err(|error| error.code);
+                if answer.is_err() {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                outcomes.push((name, answer));
+            }
+            outcomes
+        })
+    });
+    let mut outcomes = Vec::new();
+    for task in tasks.collect::<Vec<_>>() {
+        outcomes.extend(task.await.unwrap());
+    }
+    outcomes
+}
+
+/// While the server is away, steps are refused soon; when it is back, they are done within ten seconds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g16_a_server_that_is_away_refuses_soon() {
+    let Some(mut server) = Postgres::start(&[]).unwrap() else {
+        return parlour_engines::skip("PostgreSQL is not installed");
+    };
+    let store = open_with(&server.url("postgres"), OpenOptions::default()).await;
+    let id = direct(&store).await;
+    server.kill().unwrap();
+    for _ in 0..5 {
+        let asked = Instant::now();
+        let refused = store.append_message(context(&alice()), say(id, "x")).await.unwrap_err();
+        assert_eq!(refused.code, Code::Unavailable);
+        let read = store.heads(vec![id]).await.unwrap_err();
+        assert_eq!(read.code, Code::Unavailable);
+        assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
+    }
+    server.restart().unwrap();
+    let up = Instant::now();
+    loop {
+        match store.append_message(context(&alice()), say(id, "back")).await {
+            Ok(appended) => break assert_eq!(appended.message.seq, Seq(1)),
+            Err(error) => assert_eq!(error.code, Code::Unavailable),
+        }
+        assert!(up.elapsed() < Duration::from_secs(10));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Behind a pooler that hands connections round after each transaction.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_works_through_a_pooler_in_transaction_mode() {
+    let Some(database) = database() else { return };
+    let Some(pooler) = Pgbouncer::start(database.port(), 3).unwrap() else {
+        return parlour_engines::skip("PgBouncer is not installed");
+    };
+    let options =
+        OpenOptions { session_url: Some(database.url()), prepare: false, ..OpenOptions::default() };
+    let store = open_with(&pooler.url(database.name()), options).await;
+    let id = direct(&store).await;
+    let outcomes = send_until(&store, id, Instant::now() + Duration::from_secs(2), 12).await;
+    assert!(outcomes.iter().all(|(_, answer)| answer.is_ok()), "{}", pooler.log());
+    check_outcomes(&store, id, &outcomes).await;
+    store.close().await;
+    drop(pooler);
+}
