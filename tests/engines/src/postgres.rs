@@ -99,16 +99,30 @@ fn make_cluster(programs: &Path, folder: &Path, port: u16, settings: &[&str]) ->
 /// Waits until the server takes connections.
 fn wait(programs: &Path, port: u16, log: &Path) -> Result<()> {
     wait_for_port(port, log)?;
+    wait_while(programs, port, log, || true).map(drop)
+}
+
+/// Waits until the server takes connections; whether it did, before something ceased to be true.
+fn wait_while(programs: &Path, port: u16, log: &Path, goes_on: impl Fn() -> bool) -> Result<bool> {
     for _ in 0..2_000 {
         let ready = Command::new(programs.join("pg_isready"))
             .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()])
             .status()?;
         if ready.success() {
-            return Ok(());
+            return Ok(true);
+        }
+        if !goes_on() {
+            return Ok(false);
         }
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     bail!("PostgreSQL is not ready\n{}", fs::read_to_string(log).unwrap_or_default())
+}
+
+/// Whether a process runs: one that has ended, and waits to be looked at by its parent, does not.
+fn is_running(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.starts_with(" Z"))
 }
 
 /// A PostgreSQL server of a test's own.
@@ -214,17 +228,16 @@ impl Postgres {
         let log = folder.join("server.log");
         let program = self.programs.join("postgres");
         let arguments = ["-D".to_owned(), "data".to_owned()];
-        // The backends of a killed server may hold its memory for a moment.
+        // The backends of a killed server may hold its memory for a moment: then the new one ends at once.
         for _ in 0..50 {
             let server = Supervised::start(&program, &arguments, &folder, &log, runner())?;
-            let tried = wait(&self.programs, self.port, &log);
-            let lives = Path::new(&format!("/proc/{}", server.pid())).exists();
+            let pid = server.pid();
             self.server = Some(server);
-            match tried {
-                Ok(()) => return Ok(()),
-                Err(error) if lives => return Err(error),
-                Err(_) => self.kill()?,
+            if wait_while(&self.programs, self.port, &log, || is_running(pid))? {
+                return Ok(());
             }
+            self.kill()?;
+            std::thread::sleep(std::time::Duration::from_millis(50));
         }
         bail!("PostgreSQL does not start again")
     }
