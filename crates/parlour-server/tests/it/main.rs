@@ -10,6 +10,7 @@
 mod accounts;
 mod browsers;
 mod cli;
+mod cluster;
 mod conversations;
 mod dialects;
 mod gateway;
@@ -18,6 +19,7 @@ mod messages;
 mod problems;
 mod pusher;
 mod pusher_api;
+mod pusher_cluster;
 mod seed_rest;
 mod server_keys;
 mod support;

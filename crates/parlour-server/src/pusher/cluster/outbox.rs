@@ -62,8 +62,8 @@ impl Outbox {
     fn take(&self) -> Vec<BusMessage> {
         let mut waiting = self.waiting.lock();
         let count = waiting.messages.len().min(BATCH);
-        let mut taken: Vec<_> = waiting.messages.drain(..count).collect();
-        let bytes: usize = taken.iter().map(size).sum();
+        let messages: Vec<_> = waiting.messages.drain(..count).collect();
+        let bytes: usize = messages.iter().map(size).sum();
         waiting.bytes = waiting.bytes.saturating_sub(bytes);
         let signatures = mem::take(&mut waiting.signatures);
         drop(waiting);
@@ -71,8 +71,8 @@ impl Outbox {
             let bytes = Message::Seen(some.to_vec()).encode()?;
             Some(BusMessage { topic: Topic::Everyone, hint: Hint::Channel(bytes.into()) })
         });
-        taken.extend(seen);
-        taken
+        // Who hears what a call did has heard of the call before.
+        seen.chain(messages).collect()
     }
 
     /// Says everything that waits.

@@ -7,7 +7,7 @@ mod kept;
 mod presence;
 mod removals;
 mod returns;
-mod stage;
+pub(crate) mod stage;
 mod subscriptions;
 mod users;
 mod whispers;
@@ -23,7 +23,7 @@ fn is<'a>(event: &'a str, channel: Option<&'a str>) -> impl Fn(&Value) -> bool +
 }
 
 /// The data of a frame that came as a text.
-fn inner(frame: &Value) -> Value {
+pub(crate) fn inner(frame: &Value) -> Value {
     serde_json::from_str(frame["data"].as_str().unwrap_or_else(|| panic!("{frame}"))).unwrap()
 }
 
@@ -43,6 +43,6 @@ fn said(frames: &[Value], event: &str, channel: &str) -> Vec<Value> {
     frames.iter().filter(|frame| fits(frame)).map(|frame| frame["data"].clone()).collect()
 }
 
-fn member(id: &str) -> Value {
+pub(crate) fn member(id: &str) -> Value {
     json!({ "user_id": id, "user_info": { "name": format!("N{id}") } })
 }
