@@ -1,6 +1,7 @@
 //! The command line: one file a family of commands.
 
 mod accounts;
+mod backup;
 mod checks;
 mod export;
 mod import;
@@ -62,6 +63,11 @@ enum Command {
     Import(import::Import),
     /// Write everything but sign-ins as JSON Lines, for another Parlour to import. The server is stopped.
     Export(export::Export),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
+    /// Make clients load their conversations anew, after the database was put back to an earlier state by its own
+    /// means (PostgreSQL). The server is stopped.
+    Renew,
     /// Check configuration, secret, files and database.
     Doctor,
     /// Print what is configured, and where each value comes from.
@@ -108,6 +114,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Migrate(command) => return command.run(&sources),
         Command::Import(command) => return command.run(&load(&sources)?.config),
         Command::Export(command) => command.run(&load(&sources)?.config)?,
+        Command::Backup(command) => command.run(&load(&sources)?.config)?,
+        Command::Restore(command) => command.run(&load(&sources)?.config)?,
+        Command::Renew => backup::renew(&load(&sources)?.config)?,
         Command::Doctor => return Ok(checks::doctor(&sources)),
         Command::Config { docs: true, .. } => say(config::reference().trim_end()),
         Command::Config { example: true, .. } => say(config::example().trim_end()),
