@@ -1,5 +1,5 @@
 # Parlour: `make run` to try it, `make test` to check everything.
-.PHONY: help run build test crash power torture matrix drop bench autobahn fuzz clean
+.PHONY: help run build test crash power torture matrix drop simulate bench autobahn fuzz clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -27,6 +27,9 @@ matrix: ## Every kind of client talks with every other, all see the same (MESSAG
 
 drop: ## Clients of every kind go away and come back; nothing may be missing (SECONDS_AWAY=, KINDS=)
 	@scripts/matrix.sh drop
+
+simulate: ## The real server in a simulated network, seed after seed (SEEDS=, MINUTES=, SEED=, PROCESSES=)
+	@scripts/simulation.sh
 
 bench: ## Speed of sends, memory of connections, reconnection
 	@scripts/bench.sh

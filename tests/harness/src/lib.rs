@@ -19,4 +19,4 @@ pub mod random;
 pub mod rest;
 pub mod socket;
 pub mod token;
-mod wire;
+pub mod wire;

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use crate::history::{Action, Answer, Change, Kind, Message};
 
-pub(crate) fn command(op: u64, action: &Action) -> Value {
+/// A command as a frame.
+#[must_use]
+pub fn command(op: u64, action: &Action) -> Value {
     match action {
         Action::Send { conversation, client_id, content } => json!({
             "type": "message.send", "id": op, "conversation_id": conversation,
@@ -29,11 +31,19 @@ pub(crate) fn command(op: u64, action: &Action) -> Value {
     }
 }
 
-pub(crate) fn number(value: &Value, field: &str) -> Result<u64> {
+/// A number of an object.
+///
+/// # Errors
+/// When it is not there.
+pub fn number(value: &Value, field: &str) -> Result<u64> {
     value[field].as_u64().with_context(|| format!("no number {field} in {value}"))
 }
 
-pub(crate) fn read_answer(frame: &Value) -> Result<Answer> {
+/// What a reply says.
+///
+/// # Errors
+/// When it is none as it should be.
+pub fn read_answer(frame: &Value) -> Result<Answer> {
     if let Some(error) = frame.get("error") {
         let text = |field: &str| error[field].as_str().unwrap_or_default().to_owned();
         return Ok(Answer::Refused { code: text("code"), class: text("class") });
@@ -49,7 +59,11 @@ pub(crate) fn read_answer(frame: &Value) -> Result<Answer> {
     }
 }
 
-pub(crate) fn read_change(event: &Value) -> Result<Change> {
+/// The Change that an event tells of.
+///
+/// # Errors
+/// When it is none as it should be.
+pub fn read_change(event: &Value) -> Result<Change> {
     let kind = match event["type"].as_str().context("an event without type")? {
         "message.created" => Kind::Created,
         "message.edited" => Kind::Edited,

@@ -10,7 +10,10 @@ use parlour_core::{
         store::{CommitSink, Replay, Store},
     },
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{
+    mpsc::{self, error::TrySendError},
+    oneshot,
+};
 
 use super::{
     Hub,
@@ -84,8 +87,11 @@ impl CommitSink for Inbox {
         if envelopes.is_empty() {
             return;
         }
-        // Called on the store's own thread. The other end goes only when the process ends.
-        drop(self.0.blocking_send(Batch::Committed { envelopes, at: Instant::now() }));
+        // Called on the store's own thread, which may wait. The other end goes only when the process ends.
+        let batch = Batch::Committed { envelopes, at: Instant::now() };
+        if let Err(TrySendError::Full(batch)) = self.0.try_send(batch) {
+            drop(self.0.blocking_send(batch));
+        }
     }
 }
 
