@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -140,6 +140,7 @@ impl App {
             cluster: cluster.clone(),
             dialects: config.dialects.clone(),
             drain_spread: DRAIN_SPREAD.min(config.server.drain.0 / 3),
+            connections: AtomicU64::new(0),
         });
         gateway.start();
         if demo {

@@ -5,13 +5,13 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Result;
 use parking_lot::Mutex;
 use parlour_bus::MemoryBus;
-use parlour_core::{
-    NodeId,
-    event::Envelope,
-    port::{bus::Bus, store::CommitSink},
-};
+use parlour_core::{NodeId, event::Envelope, port::store::CommitSink};
 use parlour_harness::random::Random;
-use parlour_server::{app::App, config::Loaded, parts::Parts};
+use parlour_server::{
+    app::App,
+    config::Loaded,
+    parts::{OpenedBus, Parts},
+};
 use parlour_store::DrivenDatabase;
 use tokio::{sync::Notify, time::sleep};
 
@@ -104,13 +104,14 @@ impl Host {
             bus: Box::new(move |listener| {
                 Box::pin(async move {
                     let Some(exchange) = exchange else {
-                        return Ok(Arc::new(MemoryBus::default()) as Arc<dyn Bus>);
+                        let bus = Arc::new(MemoryBus::default());
+                        return Ok(OpenedBus { bus, driver: None, name: "".into() });
                     };
                     let (bus, end) = bus::join(&exchange, node, listener, of_bus, tracing);
                     if let Some(place) = ends.lock().get_mut(index) {
                         *place = Some(end);
                     }
-                    Ok(bus)
+                    Ok(OpenedBus { bus, driver: None, name: "simulated".into() })
                 })
             }),
         };

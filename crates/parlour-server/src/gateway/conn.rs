@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, OnceLock,
-    atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::Relaxed},
 };
 
 use parking_lot::Mutex;
@@ -80,6 +80,8 @@ struct Held {
 
 /// What a new connection is made of.
 pub(crate) struct NewConn {
+    /// [`super::Gateway::new_key`].
+    pub(crate) key: u64,
     pub(crate) identity: Identity,
     pub(crate) device: Option<Arc<str>>,
     pub(crate) agent: Option<u32>,
@@ -90,18 +92,17 @@ pub(crate) struct NewConn {
     pub(crate) link: Arc<Link>,
 }
 
-static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
-
 impl Conn {
     pub(crate) fn new(new: NewConn) -> Arc<Self> {
-        let NewConn { identity, device, agent, dialect, scope, channel, transport, link } = new;
+        let NewConn { key, identity, device, agent, dialect, scope, channel, transport, link } =
+            new;
         let sign_in = SignIn {
             expires_at: identity.expires_at.unwrap_or(0).into(),
             issued_at: identity.issued_at.into(),
             warned: AtomicBool::new(false),
         };
         Arc::new(Self {
-            key: NEXT_KEY.fetch_add(1, Relaxed),
+            key,
             link,
             user: identity.actor.user,
             authority: identity.actor.authority,

@@ -75,6 +75,7 @@ pub(super) async fn enter(
 ) -> Result<Entered> {
     let link = Link::new(Some(Codes::Parlour), gateway.limits.clone(), gateway.metrics.clone());
     let conn = Conn::new(NewConn {
+        key: gateway.new_key(),
         identity,
         device: wish.device,
         agent: wish.agent,

@@ -42,7 +42,10 @@ mod sweep;
 pub(crate) mod upgrade;
 
 use std::{
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -80,6 +83,8 @@ pub(crate) struct Gateway {
     pub(crate) dialects: DialectsSection,
     /// Over which reconnects are spread when the server goes away.
     pub(crate) drain_spread: Duration,
+    /// How many connections there have been.
+    pub(crate) connections: AtomicU64,
 }
 
 /// At the end connections are sent away in so many portions, at most,
@@ -88,6 +93,11 @@ const PORTIONS: usize = 50;
 const PORTION: usize = 100;
 
 impl Gateway {
+    /// A number for a connection, which no other one of this process has or had.
+    pub(crate) fn new_key(&self) -> u64 {
+        self.connections.fetch_add(1, Relaxed) + 1
+    }
+
     /// Starts the shared timer.
     pub(crate) fn start(self: &Arc<Self>) {
         let gateway = Arc::clone(self);

@@ -136,6 +136,7 @@ async fn open(
     let user = user.ok_or_else(Error::not_found)?;
     let link = Link::new(None, gateway.limits.clone(), gateway.metrics.clone());
     let conn = Conn::new(NewConn {
+        key: gateway.new_key(),
         identity,
         device: None,
         agent: None,

@@ -39,6 +39,7 @@ pub(crate) async fn keep_lease(
         let mut is_failing = false;
         loop {
             tokio::select! {
+                biased;
                 _ = ticks.tick() => {}
                 () = stopping.stopping() => return,
             }

@@ -68,6 +68,7 @@ impl Chat {
     ) -> Self {
         let Acting { identity, granted } = acting.clone();
         let conn = Conn::new(NewConn {
+            key: gateway.new_key(),
             identity: identity.clone(),
             device: socket.device.name.clone(),
             agent: socket.device.agent,

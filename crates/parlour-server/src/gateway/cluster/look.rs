@@ -28,6 +28,7 @@ pub(super) async fn run(cluster: Arc<Cluster>) {
     let tasks = cluster.parts.tasks.clone();
     loop {
         tokio::select! {
+            biased;
             () = cluster.ear.logs.notified() => {}
             () = tasks.stopping() => return,
         }
@@ -41,6 +42,7 @@ pub(super) async fn run(cluster: Arc<Cluster>) {
                 cluster.ear.receipts(conversation, version);
             }
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(AGAIN) => {}
                 () = tasks.stopping() => return,
             }

@@ -14,13 +14,22 @@ mod refresh;
 mod signals;
 mod voice;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{
+            AtomicU64,
+            Ordering::{Acquire, Release},
+        },
+    },
+    time::Duration,
+};
 
 use parlour_core::{
     NodeId,
     port::{bus::Bus, clock::Clock, store::Store},
 };
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use self::signals::Profiles;
 pub(crate) use self::{ear::Ear, nodes::Known};
@@ -52,13 +61,15 @@ pub(crate) struct Cluster {
     ear: Arc<Ear>,
     profiles: Profiles,
     /// Up to which state of the hub's topics they are listened to.
-    listened: watch::Sender<u64>,
+    listened: AtomicU64,
+    /// Wakes who waits for that, in order.
+    listening: Notify,
 }
 
 impl Cluster {
     pub(crate) fn new(parts: Parts, ear: Arc<Ear>) -> Arc<Self> {
-        let listened = watch::Sender::new(0);
-        Arc::new(Self { parts, ear, profiles: Profiles::default(), listened })
+        let (listened, listening) = (AtomicU64::new(0), Notify::new());
+        Arc::new(Self { parts, ear, profiles: Profiles::default(), listened, listening })
     }
 
     /// Starts the tasks, where there may be other processes.
@@ -89,11 +100,24 @@ impl Cluster {
             return;
         }
         let wanted = self.parts.hub.topics_version();
-        let mut listened = self.listened.subscribe();
-        let reached = listened.wait_for(|version| *version >= wanted);
+        let reached = async {
+            loop {
+                let next = self.listening.notified();
+                if self.listened.load(Acquire) >= wanted {
+                    return;
+                }
+                next.await;
+            }
+        };
         if tokio::time::timeout(LISTENING, reached).await.is_err() {
             tracing::debug!("topics are not listened to yet; the poll finds what is missed");
         }
+    }
+
+    /// The topics of this state are listened to.
+    fn has_listened(&self, version: u64) {
+        self.listened.store(version, Release);
+        self.listening.notify_waiters();
     }
 
     /// The versions of a user's conversations and blocks, to be read before them.

@@ -30,6 +30,7 @@ pub(super) async fn run(cluster: Arc<Cluster>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for count in 0u64.. {
         tokio::select! {
+            biased;
             _ = ticks.tick() => {}
             () = cluster.parts.tasks.stopping() => return,
         }

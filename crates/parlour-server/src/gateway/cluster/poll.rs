@@ -24,6 +24,7 @@ pub(super) async fn run(cluster: Arc<Cluster>) {
     let tasks = cluster.parts.tasks.clone();
     loop {
         tokio::select! {
+            biased;
             () = cluster.round() => {}
             () = tasks.stopping() => return,
         }
@@ -60,6 +61,7 @@ impl Cluster {
         }
         while !self.ear.has_lagged() && begun.elapsed() < self.period() {
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(LOOK) => {}
                 () = self.ear.all.notified() => {}
             }

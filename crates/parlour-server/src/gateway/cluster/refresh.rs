@@ -38,6 +38,7 @@ pub(super) async fn run(cluster: Arc<Cluster>) {
     let wake = cluster.parts.hub.wake();
     loop {
         tokio::select! {
+            biased;
             () = cluster.ear.users.notified() => {}
             () = wake.users.notified() => {}
             () = tasks.stopping() => return,
@@ -52,6 +53,7 @@ pub(super) async fn run(cluster: Arc<Cluster>) {
             .await;
         if !failed.is_empty() {
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(AGAIN) => {}
                 () = tasks.stopping() => return,
             }

@@ -37,6 +37,7 @@ pub(super) async fn run(cluster: Arc<Cluster>) {
     let tasks = cluster.parts.tasks.clone();
     loop {
         tokio::select! {
+            biased;
             () = cluster.ear.signals.notified() => {}
             () = tasks.stopping() => return,
         }

@@ -18,6 +18,7 @@ pub(super) async fn speak(cluster: Arc<Cluster>) {
     let wake = cluster.parts.hub.wake();
     loop {
         tokio::select! {
+            biased;
             () = wake.said.notified() => {}
             () = tasks.stopping() => return,
         }
@@ -43,6 +44,7 @@ pub(super) async fn listen(cluster: Arc<Cluster>) {
     let mut listened: HashSet<Topic> = HashSet::new();
     loop {
         tokio::select! {
+            biased;
             () = wake.topics.notified() => {}
             () = tasks.stopping() => return,
         }
@@ -64,7 +66,7 @@ pub(super) async fn listen(cluster: Arc<Cluster>) {
         if !wanted.is_empty() {
             bus.listen(wanted).await;
         }
-        cluster.listened.send_replace(changes.version);
+        cluster.has_listened(changes.version);
         // What was written before they were listened to was announced to nobody.
         for id in changes.fresh {
             cluster.ear.head(id, Seq(MAX_INTEGER));

@@ -47,6 +47,7 @@ fn conn(user: &str, channel: Option<&str>) -> Arc<Conn> {
         issued_at: 0,
     };
     Conn::new(NewConn {
+        key: 1,
         identity,
         device: None,
         agent: None,
