@@ -318,7 +318,7 @@ mod tests {
         assert_eq!(told(peers.step(A, step(7, None, Some("h")), LATER, here)), "");
         assert_eq!(told(peers.whole(B, whole(9, &["3"]), LATER, here)), "+3-2");
         assert!(peers.forget(A, here).is_some() && peers.forget(A, here).is_none());
-        assert_eq!(peers.forget(B, here).unwrap().went, ["3".into()]);
+        assert_eq!(peers.forget(B, here).unwrap().went, [Arc::<str>::from("3")]);
         assert!(peers.is_empty());
     }
 

@@ -70,6 +70,6 @@ mod tests {
         assert_eq!(roster.members().next(), Some(&member("1", "{}")));
         assert!(!roster.remove("1") && !roster.remove("3"));
         assert!(roster.remove("1"));
-        assert_eq!(roster.ids().collect::<Vec<_>>(), ["2".into()]);
+        assert_eq!(roster.ids().collect::<Vec<_>>(), [Arc::<str>::from("2")]);
     }
 }

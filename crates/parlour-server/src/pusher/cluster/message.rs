@@ -285,3 +285,54 @@ pub(crate) fn raw(json: &str) -> Box<RawValue> {
     let known = RawValue::from_string(json.to_owned());
     known.unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// What processes of this version have ever said.
+    const STORED: &str = include_str!("../../../../../contract/bus/pusher-v1.jsonl");
+
+    fn value(bytes: &[u8]) -> Value {
+        serde_json::from_slice(bytes).unwrap()
+    }
+
+    #[test]
+    fn what_was_ever_said_is_understood_and_said_so_still() {
+        for line in STORED.lines() {
+            let message = Message::decode(line.as_bytes()).unwrap_or_else(|| panic!("{line}"));
+            assert_eq!(value(&message.encode().unwrap()), value(line.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn fields_of_newer_processes_are_passed_over() {
+        for line in STORED.lines() {
+            let newer = line.replacen("{\"v\":1,", "{\"v\":1,\"new\":[1],", 1);
+            assert!(Message::decode(newer.as_bytes()).is_some(), "{newer}");
+        }
+        let newer = r#"{"v":1,"m":{"hello":{"prefix":7,"started":1,"more":{"x":1}}}}"#;
+        assert!(matches!(Message::decode(newer.as_bytes()), Some(Message::Hello(_))));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_ignored() {
+        for bytes in [
+            &b""[..],
+            b"\xff",
+            b"[]",
+            br#"{"v":2,"m":{"seen":[]}}"#,
+            br#"{"v":1,"m":{"newer":{}}}"#,
+            br#"{"v":1,"m":{"question":{"id":1,"ask":{"newer":{}}}}}"#,
+            br#"{"v":1,"m":{"seen":[-1]}}"#,
+            br#"{"v":1}"#,
+            br#"{"v":-1,"m":{"seen":[]}}"#,
+        ] {
+            assert!(Message::decode(bytes).is_none(), "{}", String::from_utf8_lossy(bytes));
+        }
+        let deep = format!(r#"{{"v":1,"m":{}{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
+        assert!(Message::decode(deep.as_bytes()).is_none());
+    }
+}

@@ -75,6 +75,7 @@ impl Receiving {
 /// Serves each connection until its end.
 async fn axum_serve(listener: tokio::net::TcpListener, router: Router) {
     let tasks = Tasks::default();
+    let listener = crate::gateway::socket::Listener::Tcp(listener);
     crate::gateway::listener::serve(listener, router, Vec::new(), tasks).await;
 }
 
