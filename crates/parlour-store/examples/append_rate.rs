@@ -1,7 +1,8 @@
-//! Durable appends a second: `cargo run --release -p parlour-store --example append_rate [FOLDER] [SECONDS]`.
+//! Durable appends a second: `cargo run --release -p parlour-store --example append_rate [PLACE] [SECONDS]`.
 //!
-//! Senders wait for each answer before they send again, as clients do; they share ten conversations. The
-//! database lies in FOLDER (default: the current one), which decides what a flush costs.
+//! Senders wait for each answer before they send again, as clients do; they share ten conversations. PLACE is the
+//! folder for a database of SQLite (default: the current one), which decides what a flush costs, or the address of a
+//! database for trying on a PostgreSQL server, `postgres://…`, which is written to.
 
 #![expect(
     clippy::unwrap_used,
@@ -35,7 +36,7 @@ impl CommitSink for Nobody {
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let folder = arguments.next().unwrap_or_else(|| ".".to_owned());
+    let place = arguments.next().unwrap_or_else(|| ".".to_owned());
     let seconds = arguments.next().map_or(5, |seconds| seconds.parse().unwrap());
     println!(
         "| senders | steps a commit, at most | appends/s | a commit holds | p50 ms | p99 ms | CPU us each |"
@@ -43,15 +44,18 @@ fn main() {
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     for (senders, max_batch) in [(64, 256), (64, 1), (1, 256), (256, 256)] {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let run = measure(Path::new(&folder), senders, max_batch, Duration::from_secs(seconds));
+        let run = measure(&place, senders, max_batch, Duration::from_secs(seconds));
         println!("{}", runtime.block_on(run));
     }
 }
 
-async fn measure(folder: &Path, senders: usize, max_batch: usize, time: Duration) -> String {
-    let file = folder.join(format!("append-rate-{}.db", std::process::id()));
+async fn measure(place: &str, senders: usize, max_batch: usize, time: Duration) -> String {
+    let file = Path::new(place).join(format!("append-rate-{}.db", std::process::id()));
     let options = OpenOptions { max_batch, ..OpenOptions::default() };
-    let url = format!("sqlite://{}", file.display());
+    let url = match place.contains("://") {
+        true => place.to_owned(),
+        false => format!("sqlite://{}", file.display()),
+    };
     let store = parlour_store::open(&url, options, Arc::new(Nobody)).await.unwrap();
     let people: Vec<UserId> =
         (0..senders.max(2)).map(|n| UserId::new(&n.to_string()).unwrap()).collect();

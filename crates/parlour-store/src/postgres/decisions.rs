@@ -84,17 +84,17 @@ impl Decisions {
         }
     }
 
-    /// What by which it can be told whether all this was committed.
+    /// By what it can be told whether all this was committed.
     pub(super) fn trace(&self) -> Trace {
         if let Some(new) = self.messages.last() {
             return Trace::Message(new.message.id);
         }
-        let marks = self.moved.iter().filter_map(|((conversation, user), moved)| {
+        let mut marks = self.moved.iter().filter_map(|((conversation, user), moved)| {
             let (version, _) = moved.told?;
             let (conversation, user) = (*conversation, user.clone());
             Some(Trace::Mark { conversation, user, to: moved.to, version })
         });
-        marks.last().unwrap_or(Trace::Nothing)
+        marks.next().unwrap_or(Trace::Nothing)
     }
 
     fn view(&self, pair: &Pair, context: &Context) -> Result<View> {

@@ -116,12 +116,15 @@ pub(super) struct Target {
 /// Whose message it is, by the client's own name for it.
 pub(super) type Repeat = (ConversationId, UserId, ClientId);
 
+/// A message that was sent before, with the hash of what was sent.
+pub(super) type First = (Arc<Message>, Vec<u8>);
+
 /// Everything that was read.
 pub(super) struct Known {
     pub(super) conversations: BTreeMap<ConversationId, Conversation>,
     pub(super) places: HashMap<Pair, Place>,
-    /// What client ids stand for already, with the hash of what was sent.
-    pub(super) repeats: HashMap<Repeat, (Arc<Message>, Vec<u8>)>,
+    /// What client ids stand for already.
+    pub(super) repeats: HashMap<Repeat, First>,
     pub(super) targets: HashMap<MessageId, Target>,
     past: HashMap<Pair, Vec<(Seq, Seq)>>,
     /// Newest first.
@@ -333,7 +336,7 @@ fn place(row: &Row) -> Step<Place> {
 }
 
 /// A message with the client id that it was sent under.
-fn repeat(row: &Row) -> Step<Option<(Repeat, (Arc<Message>, Vec<u8>))>> {
+fn repeat(row: &Row) -> Step<Option<(Repeat, First)>> {
     let message = Arc::new(rows::message(row)?);
     let hash: Vec<u8> = row.try_get(MESSAGE_COLUMNS)?;
     Ok(message.client_id.clone().map(|client_id| {

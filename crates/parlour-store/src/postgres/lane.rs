@@ -41,12 +41,24 @@ pub(super) struct Queued {
 }
 
 impl Queued {
+    /// What is asked, and who waits for it.
+    fn apart(self) -> (Item, Waiting) {
+        (self.item, (self.turn, self.reply))
+    }
+
+    fn together((item, (turn, reply)): (Item, Waiting)) -> Self {
+        Self { item, turn, reply }
+    }
+
     fn answer(self, answer: Result<Done>) {
         drop(self.turn);
         // Who asked may have gone.
         let _ = self.reply.send(answer);
     }
 }
+
+/// A step's place, and the way back to who asked.
+type Waiting = (Turn, oneshot::Sender<Result<Done>>);
 
 /// What waits. It is bounded by the store's queue, which lets nothing in past its bounds.
 #[derive(Default)]
@@ -122,21 +134,16 @@ impl Worker {
     async fn work(&mut self, batch: Vec<Queued>) {
         let mut parts = VecDeque::from([batch]);
         while let Some(part) = parts.pop_front() {
-            let (items, waiting) = part
-                .into_iter()
-                .map(|queued| {
-                    let Queued { item, turn, reply } = queued;
-                    (item, (turn, reply))
-                })
-                .unzip::<_, _, Vec<_>, Vec<_>>();
+            let (items, waiting): (Vec<_>, Vec<_>) = part.into_iter().map(Queued::apart).unzip();
             let done = self.run(&items).await;
-            let part = items.into_iter().zip(waiting);
-            let part = part.map(|(item, (turn, reply))| Queued { item, turn, reply });
+            let part = items.into_iter().zip(waiting).map(Queued::together);
             match done {
                 Ok(answers) => part.zip(answers).for_each(|(queued, answer)| queued.answer(answer)),
                 Err(failure) => match split(part.collect(), &failure) {
                     Ok(smaller) => {
-                        smaller.into_iter().rev().for_each(|part| parts.push_front(part))
+                        for part in smaller.into_iter().rev() {
+                            parts.push_front(part);
+                        }
                     }
                     Err(part) => fail(part, failure),
                 },

@@ -221,3 +221,75 @@ impl Drop for Turn {
         self.done.cancel();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(most: usize, bytes: usize) -> Arc<Queue> {
+        Queue::new(most, bytes, 2)
+    }
+
+    #[test]
+    fn it_is_bounded_in_number_and_bytes() {
+        let queue = queue(3, 100);
+        let large = queue.enter(500, Way::Alone);
+        assert!(large.is_ok(), "an empty queue takes anything");
+        assert_eq!(queue.enter(1, Way::Alone).err(), Some(Refused::Full));
+        drop(large);
+        let held: Vec<_> = (0..3).map(|_| queue.enter(20, Way::Lane(0)).ok()).collect();
+        assert_eq!(queue.enter(1, Way::Lane(0)).err(), Some(Refused::Full));
+        assert_eq!(queue.len(), 3);
+        drop(held);
+        queue.close();
+        assert_eq!(queue.enter(1, Way::Alone).err(), Some(Refused::Closed));
+    }
+
+    #[test]
+    fn who_goes_alone_waits_for_everything_before() {
+        let queue = queue(9, 100);
+        let one = queue.enter(1, Way::Lane(0)).unwrap();
+        let other = queue.enter(1, Way::Lane(1)).unwrap();
+        let same = queue.enter(1, Way::Lane(0)).unwrap();
+        assert!(one.has_come() && other.has_come() && same.has_come());
+        let alone = queue.enter(1, Way::Alone).unwrap();
+        drop(one);
+        drop(same);
+        assert!(!alone.has_come(), "the other lane is not done");
+        drop(other);
+        assert!(alone.has_come());
+        let next = queue.enter(1, Way::Alone).unwrap();
+        assert!(!next.has_come());
+        drop(alone);
+        assert!(next.has_come());
+    }
+
+    #[test]
+    fn a_lane_keeps_the_order_behind_a_step_that_waited() {
+        let queue = queue(9, 100);
+        let alone = queue.enter(1, Way::Alone).unwrap();
+        let waits = queue.enter(1, Way::Lane(0)).unwrap();
+        assert!(!waits.has_come());
+        drop(alone);
+        assert!(waits.has_come());
+        // It may go now, but perhaps has not gone into its lane yet: nothing overtakes it.
+        let next = queue.enter(1, Way::Lane(0)).unwrap();
+        assert!(!next.has_come());
+        assert!(queue.enter(1, Way::Lane(1)).unwrap().has_come());
+        drop(waits);
+        assert!(next.has_come());
+    }
+
+    #[tokio::test]
+    async fn tasks_do_not_wait_for_each_other() {
+        let queue = queue(9, 100);
+        let mine = queue.enter(1, Way::Alone).unwrap();
+        let of_others = queue.clone();
+        #[expect(clippy::disallowed_methods, reason = "another task is what this is about")]
+        let theirs = tokio::spawn(async move { of_others.enter(1, Way::Alone).unwrap() });
+        assert!(theirs.await.unwrap().has_come());
+        drop(mine);
+        queue.close();
+        queue.ended().await;
+    }
+}

@@ -300,3 +300,56 @@ async fn g3_parallel_repeats_of_two_processes_make_one_message() {
         assert_eq!(firsts, 1);
     }
 }
+
+/// Encryption: asked for, and with and without asking who answers.
+#[tokio::test]
+async fn connections_are_encrypted_and_servers_are_verified_on_demand() {
+    let Some(mut server) = Postgres::start(&[]).unwrap() else {
+        return parlour_engines::skip("PostgreSQL is not installed");
+    };
+    let data = server.folder().join("data");
+    // Without the system's settings, which make every certificate an authority.
+    std::fs::write(data.join("req.cnf"), "[req]\ndistinguished_name = dn\n[dn]\n").unwrap();
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test",
+            "-config", "req.cnf",
+        ])
+        .args([
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-keyout",
+            "server.key",
+            "-out",
+            "server.crt",
+        ])
+        .current_dir(&data)
+        .output();
+    let Ok(made) = made else { return parlour_engines::skip("openssl is not installed") };
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    for name in ["server.key", "server.crt"] {
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+        let (file, owner) = (data.join(name), std::fs::metadata(&data).unwrap());
+        std::os::unix::fs::chown(&file, Some(owner.uid()), Some(owner.gid())).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let conf = data.join("postgresql.conf");
+    let settings = std::fs::read_to_string(&conf).unwrap() + "ssl = on\n";
+    std::fs::write(&conf, settings).unwrap();
+    let rules = data.join("pg_hba.conf");
+    std::fs::write(&rules, "hostssl all all 127.0.0.1/32 trust\nlocal all all trust\n").unwrap();
+    server.restart().unwrap();
+    let (url, root) = (server.url("postgres"), data.join("server.crt"));
+    let verified = format!("{url}?sslmode=verify-full&sslrootcert={}", root.display());
+    for url in [url.clone(), format!("{url}?sslmode=require"), verified.clone()] {
+        let store = open_with(&url, OpenOptions::default()).await;
+        store.check().await.unwrap();
+        store.close().await;
+    }
+    let plain = refusal(&format!("{url}?sslmode=disable")).await;
+    assert!(plain.contains("no encryption"), "{plain}");
+    let stranger = refusal(&format!("{url}?sslmode=verify-full")).await;
+    assert!(stranger.contains("certificate"), "{stranger}");
+    let misnamed = refusal(&verified.replace("127.0.0.1", "localhost")).await;
+    assert!(misnamed.contains("certificate"), "{misnamed}");
+}
