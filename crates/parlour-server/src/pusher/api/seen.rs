@@ -73,7 +73,7 @@ impl Seen {
     fn remember(&self, generations: &mut Generations, name: u64, now: Duration) {
         let full = generations.new.len() >= GENERATION;
         if full || now.saturating_sub(generations.since) > self.life {
-            generations.old = mem::replace(&mut generations.new, HashMap::default());
+            generations.old = mem::take(&mut generations.new);
             generations.since = now;
         }
         generations.new.insert(name, now);

@@ -59,7 +59,7 @@ impl Channels {
         if channel.needs_signature() {
             socket.authorize();
         }
-        table.join(&channel, socket.id, member, conn, now, &mut dirty, &self.hooks);
+        table.join(&channel, socket.id, member.as_ref(), conn, now, &mut dirty, &self.hooks);
         self.replay(&table, socket, &channel, history, &mut dirty);
         table.count_changed(&channel, now, &mut dirty, &self.hooks);
         self.count(&table);
@@ -207,7 +207,7 @@ impl Table {
         &mut self,
         name: &ChannelName,
         id: SocketId,
-        member: Option<Member>,
+        member: Option<&Member>,
         conn: Option<Arc<Conn>>,
         now: Now,
         dirty: &mut Dirty,
@@ -218,19 +218,19 @@ impl Table {
         let socket = entry.socket.clone();
         let channel = self.channels.entry(name.clone()).or_default();
         let (occupied, before) = (channel.is_occupied(), channel.subscribers.len());
-        let known = member.as_ref().is_some_and(|member| channel.has_member(&member.user_id));
-        let first_here = member.as_ref().is_some_and(|member| channel.roster.add(member));
+        let known = member.is_some_and(|member| channel.has_member(&member.user_id));
+        let first_here = member.is_some_and(|member| channel.roster.add(member));
         let first = member.is_some() && !known;
         let succeeded = channel.succeeded(name);
         dirty.put(&socket.link, &succeeded, Durability::Durable);
-        if let Some(member) = member.as_ref().filter(|_| first) {
+        if let Some(member) = member.filter(|_| first) {
             let added = frame(|out| encode::member_added(name, member, out));
             channel.tell(&added, Durability::Durable, None, dirty);
         }
-        let user = member.as_ref().map(|member| member.user_id.clone());
+        let user = member.map(|member| member.user_id.clone());
         channel.subscribers.insert(id, Subscriber { socket, user: user.clone(), conn });
         self.here += usize::from(before == 0);
-        let came = member.as_ref().filter(|_| first_here);
+        let came = member.filter(|_| first_here);
         self.announce(name, before, came, None, now.monotonic);
         if !occupied {
             self.occupied(name, now, hooks);
