@@ -138,7 +138,9 @@ pub(crate) fn execute(
                 .then(|| Origin { connection: conn.key, command: id.unwrap_or(0) });
             let (gateway, conn) = (gateway.clone(), conn.clone());
             let read_at = Instant::now();
+            let asking = gateway.hub.asks(&conn.user);
             Executed::Later(Box::pin(async move {
+                let _until_it_is_committed = asking;
                 let outcome = store(&gateway, &conn, origin, stored).await;
                 if let Ok(Reply::Message(appended)) = &outcome
                     && !appended.duplicate

@@ -21,6 +21,9 @@ const PAGE: usize = 200;
 /// After a failure it is tried again so much later.
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// How long a commit of this process's own is waited for that was read already.
+const OWN_COMMIT: Duration = Duration::from_millis(5);
+
 /// Of somebody of whom it is not known how far he had read, so many messages are named as read.
 const NAMED: usize = 50;
 
@@ -59,12 +62,13 @@ impl Cluster {
     /// Reads on until everybody here has what was announced, or there is no more to read.
     pub(super) async fn look_at_heads(&self, heads: &HashMap<ConversationId, Seq>) -> Result<()> {
         let mut before: HashMap<ConversationId, Seq> = HashMap::default();
+        let mut later = HashMap::default();
         loop {
             let mut behind = self.parts.hub.behind(heads);
             // Where the last reading found nothing there is nothing: the hint was wrong, or of something that is gone.
             behind.retain(|(conversation, last)| before.get(conversation) < Some(last));
             if behind.is_empty() {
-                return Ok(());
+                break;
             }
             before.extend(behind.iter().copied());
             for part in behind.chunks(AT_ONCE) {
@@ -76,13 +80,24 @@ impl Cluster {
                 };
                 let mut read: Vec<_> = found.into_iter().filter_map(with_begin).collect();
                 for one in &mut read {
-                    if let Read::Log { replay, to_end, .. } = one {
-                        *to_end = replay.envelopes.len() < PAGE;
+                    let Read::Log { conversation, replay, to_end, .. } = one else { continue };
+                    *to_end = replay.envelopes.len() < PAGE;
+                    if self.parts.hub.leave_to_commit(replay) {
+                        *to_end = false;
+                        later.insert(*conversation, heads.get(conversation).copied());
                     }
                 }
                 self.parts.inbox.deliver(read).await;
             }
         }
+        if !later.is_empty() {
+            // What was left to this process's own commits is mostly there by then.
+            tokio::time::sleep(OWN_COMMIT).await;
+            for (conversation, head) in later {
+                self.ear.head(conversation, head.unwrap_or_default());
+            }
+        }
+        Ok(())
     }
 
     async fn look_at_receipts(&self, versions: &HashMap<ConversationId, u64>) -> Result<()> {

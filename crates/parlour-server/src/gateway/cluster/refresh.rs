@@ -9,6 +9,7 @@ use parlour_core::{
     event::{Envelope, Event},
     ids::MAX_INTEGER,
     model::Membership,
+    port::bus::Topic,
 };
 use parlour_wire::Notice;
 
@@ -96,9 +97,7 @@ impl Cluster {
         let hidden = self.parts.store.hidden_from(user.clone()).await?;
         let memberships = self.parts.store.memberships(user.clone()).await?;
         let difference = hub.compare(user, memberships, hidden);
-        for membership in &difference.new {
-            self.admit(membership).await?;
-        }
+        self.admit_all(&difference.new).await?;
         if !difference.left.is_empty() {
             // The Change that tells it goes out first, so that he and the others hear of it.
             let heads: HashMap<_, _> = difference
@@ -114,6 +113,27 @@ impl Cluster {
         hub.is_known_as_of(user, version);
         drop(loading);
         Ok(())
+    }
+
+    /// Lets a user into conversations. They are listened to before he is told of them, so that he misses no Signal of who
+    /// answers at once.
+    async fn admit_all(&self, memberships: &[Membership]) -> Result<()> {
+        let topics: Vec<_> =
+            memberships.iter().map(|own| Topic::Conversation(own.conversation)).collect();
+        let is_heard = !topics.is_empty() && self.parts.bus.is_healthy();
+        if is_heard {
+            self.parts.bus.listen(topics.clone()).await;
+        }
+        let mut outcome = Ok(());
+        for membership in memberships {
+            outcome = outcome.and(self.admit(membership).await);
+        }
+        if is_heard {
+            // By now they are listened to like all others, and counted once more.
+            self.listens().await;
+            self.parts.bus.ignore(&topics);
+        }
+        outcome
     }
 
     /// Lets a user into a conversation: what he sees of it so far is told as if it happened now, and then he listens.

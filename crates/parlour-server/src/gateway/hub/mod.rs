@@ -57,6 +57,10 @@ pub(crate) struct Hub {
     draining: AtomicBool,
     /// Other processes cannot be reached as they should.
     degraded: AtomicBool,
+    /// Other processes write the same logs.
+    shared: AtomicBool,
+    /// Who waits for the store at this moment, with how many commands, where other processes write the same logs.
+    asking: Mutex<HashMap<UserId, usize>>,
     /// Commands that have been accepted and are not answered yet.
     pub(crate) open_commands: AtomicUsize,
 }
@@ -183,6 +187,8 @@ impl Hub {
             settings,
             draining: AtomicBool::new(false),
             degraded: AtomicBool::new(false),
+            shared: AtomicBool::new(false),
+            asking: Mutex::default(),
             open_commands: AtomicUsize::new(0),
         })
     }

@@ -1,11 +1,12 @@
 //! What the hub has, compared with what the store has or other processes say.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use parlour_core::{
     ConversationId, Seq, UserId,
+    event::Envelope,
     model::{Millis, SessionId, UserState},
-    port::store::Head,
+    port::store::{Head, Replay},
 };
 
 use super::Hub;
@@ -22,7 +23,49 @@ pub(crate) struct Standing {
     pub(crate) ended: HashSet<SessionId>,
 }
 
+/// That somebody waits for the store: what it commits for him comes from here, and not from another process.
+pub(crate) struct Asking(Option<(Arc<Hub>, UserId)>);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        let Some((hub, user)) = self.0.take() else { return };
+        let mut asking = hub.asking.lock();
+        if let Some(count) = asking.get_mut(&user) {
+            *count -= 1;
+            if *count == 0 {
+                asking.remove(&user);
+            }
+        }
+    }
+}
+
 impl Hub {
+    /// Notes that a command of a user goes to the store, until what this gives is dropped.
+    pub(crate) fn asks(self: &Arc<Self>, user: &UserId) -> Asking {
+        if !self.shared.load(Relaxed) {
+            return Asking(None);
+        }
+        *self.asking.lock().entry(user.clone()).or_default() += 1;
+        Asking(Some((self.clone(), user.clone())))
+    }
+
+    /// Cuts a replay off before what a user has written who still waits for the store: his connection is answered in its
+    /// place, which only this process's own commit can do. Whether something was cut off.
+    pub(crate) fn leave_to_commit(&self, replay: &mut Replay) -> bool {
+        let asking = self.asking.lock();
+        if asking.is_empty() {
+            return false;
+        }
+        let is_own = |envelope: &Envelope| {
+            envelope.event.message().is_some_and(|message| asking.contains_key(&message.sender.id))
+        };
+        let Some(first) = replay.envelopes.iter().position(is_own) else { return false };
+        let seq = replay.envelopes.get(first).and_then(|envelope| envelope.seq);
+        replay.covered = Seq(seq.unwrap_or_default().0.saturating_sub(1));
+        replay.envelopes.truncate(first);
+        true
+    }
+
     /// Of conversations whose logs are said to have grown up to a seq, those that somebody here listens to and that have
     /// not come so far, with where they stand.
     pub(crate) fn behind(

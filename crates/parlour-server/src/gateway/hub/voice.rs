@@ -1,7 +1,7 @@
 //! What other processes must be told, and which topics of theirs concern this one: noted under the hub's lock,
 //! taken by the tasks of `gateway/cluster`.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use parlour_core::{
     ConversationId, UserId,
@@ -130,6 +130,7 @@ impl Voice {
 impl Hub {
     /// Begins to note what other processes must be told.
     pub(crate) fn share(&self) {
+        self.shared.store(true, Relaxed);
         self.state.lock().voice.share();
     }
 

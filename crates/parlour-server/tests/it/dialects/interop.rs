@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{ALICE, ALL, BOB, Heard, Socket, Spoken, Stage, said};
-use crate::gateway::client::Client;
+use crate::{cluster::Several, gateway::client::Client};
 
 /// Somebody who listens natively, heard in the same words as the others.
 struct Native(Client);
@@ -24,9 +24,12 @@ impl Native {
     }
 }
 
-/// Alice and bob, each with a socket of every dialect and a native one.
+/// Alice and bob, each with a socket of every dialect and a native one; alice's at one process, bob's perhaps at another.
 struct Everybody {
+    /// Alice's process.
     stage: Stage,
+    /// Bob's, where it is another.
+    elsewhere: Option<(Stage, Several)>,
     alices: Vec<Socket>,
     bobs: Vec<Socket>,
     natives: [Native; 2],
@@ -34,13 +37,30 @@ struct Everybody {
 
 impl Everybody {
     fn gather() -> Self {
-        let stage = Stage::new();
-        let all = |user: &str| {
+        Self::on(Stage::new(), None)
+    }
+
+    /// Over two processes; `None` where there is no PostgreSQL or Redis.
+    fn gather_over_two() -> Option<Self> {
+        let several = Several::start(&[])?;
+        let (one, other) = (several.server(&[]), several.server(&[]));
+        Some(Self::on(Stage::on(one), Some((Stage::on(other), several))))
+    }
+
+    fn on(stage: Stage, elsewhere: Option<(Stage, Several)>) -> Self {
+        let bobs_stage = elsewhere.as_ref().map_or(&stage, |(stage, _)| stage);
+        let all = |stage: &Stage, user: &str| {
             ALL.into_iter().map(|spoken| stage.socket(spoken, user)).collect::<Vec<_>>()
         };
-        let (alices, bobs) = (all(ALICE), all(BOB));
-        let natives = [ALICE, BOB].map(|user| Native(stage.server.live(user)));
-        Self { stage, alices, bobs, natives }
+        let (alices, bobs) = (all(&stage, ALICE), all(bobs_stage, BOB));
+        let natives = [(&stage, ALICE), (bobs_stage, BOB)]
+            .map(|(stage, user)| Native(stage.server.live(user)));
+        Self { stage, elsewhere, alices, bobs, natives }
+    }
+
+    /// Where bob is.
+    fn bobs_stage(&self) -> &Stage {
+        self.elsewhere.as_ref().map_or(&self.stage, |(stage, _)| stage)
     }
 
     fn sockets(&mut self) -> impl Iterator<Item = &mut Socket> {
@@ -62,7 +82,17 @@ impl Everybody {
 
 #[test]
 fn everything_that_is_said_reaches_everybody_with_one_id_in_one_order() {
-    let mut all = Everybody::gather();
+    everything_that_is_said_reaches_everybody_with_one_id_in_one_order_among(Everybody::gather());
+}
+
+#[test]
+fn g5_everything_that_is_said_reaches_everybody_with_one_id_in_one_order_over_two_processes() {
+    if let Some(all) = Everybody::gather_over_two() {
+        everything_that_is_said_reaches_everybody_with_one_id_in_one_order_among(all);
+    }
+}
+
+fn everything_that_is_said_reaches_everybody_with_one_id_in_one_order_among(mut all: Everybody) {
     let talk = all.stage.talk;
     let mut told = Vec::new();
     for round in 0..3 {
@@ -72,7 +102,7 @@ fn everything_that_is_said_reaches_everybody_with_one_id_in_one_order() {
             told.push(said(id, ALICE, &text));
         }
         let text = format!("{round} over REST");
-        told.push(said(all.stage.say(BOB, &text), BOB, &text));
+        told.push(said(all.bobs_stage().say(BOB, &text), BOB, &text));
         let text = format!("{round} natively");
         let send = json!({ "type": "message.send", "conversation_id": talk, "content": text });
         let reply = all.natives[0].0.ask(send);
@@ -96,7 +126,7 @@ fn everything_that_is_said_reaches_everybody_with_one_id_in_one_order() {
     }
     let native: Vec<_> = (0..count).map(|_| all.natives[1].said()).collect();
     assert_eq!(native, told);
-    let history = all.stage.history(BOB);
+    let history = all.bobs_stage().history(BOB);
     let ids: Vec<_> = told
         .iter()
         .map(|heard| match heard {
@@ -114,7 +144,17 @@ fn everything_that_is_said_reaches_everybody_with_one_id_in_one_order() {
 
 #[test]
 fn edits_and_deletions_of_each_reach_each() {
-    let mut all = Everybody::gather();
+    edits_and_deletions_of_each_reach_each_among(Everybody::gather());
+}
+
+#[test]
+fn g5_edits_and_deletions_of_each_reach_each_over_two_processes() {
+    if let Some(all) = Everybody::gather_over_two() {
+        edits_and_deletions_of_each_reach_each_among(all);
+    }
+}
+
+fn edits_and_deletions_of_each_reach_each_among(mut all: Everybody) {
     for (n, spoken) in ALL.into_iter().enumerate() {
         let text = format!("said in {}", spoken.name);
         let id = all.alices[n].said(&text);
@@ -141,7 +181,17 @@ fn edits_and_deletions_of_each_reach_each() {
 
 #[test]
 fn receipts_of_each_reach_each() {
-    let mut all = Everybody::gather();
+    receipts_of_each_reach_each_among(Everybody::gather());
+}
+
+#[test]
+fn g5_receipts_of_each_reach_each_over_two_processes() {
+    if let Some(all) = Everybody::gather_over_two() {
+        receipts_of_each_reach_each_among(all);
+    }
+}
+
+fn receipts_of_each_reach_each_among(mut all: Everybody) {
     let talk = all.stage.talk;
     // Bob reads in five ways what alice says.
     for n in 0..5 {
@@ -149,7 +199,7 @@ fn receipts_of_each_reach_each() {
         let id = all.alices[0].said(&text);
         all.hear(&said(id, ALICE, &text), Some(ALL[0]));
         match n {
-            3 => all.stage.read(BOB, id),
+            3 => all.bobs_stage().read(BOB, id),
             4 => {
                 let read = json!({ "type": "read", "conversation_id": talk, "message_id": id });
                 assert!(all.natives[1].0.ask(read)["ok"].is_object());
@@ -169,7 +219,17 @@ fn receipts_of_each_reach_each() {
 
 #[test]
 fn typing_of_each_reaches_each() {
-    let mut all = Everybody::gather();
+    typing_of_each_reaches_each_among(Everybody::gather());
+}
+
+#[test]
+fn g5_typing_of_each_reaches_each_over_two_processes() {
+    if let Some(all) = Everybody::gather_over_two() {
+        typing_of_each_reaches_each_among(all);
+    }
+}
+
+fn typing_of_each_reaches_each_among(mut all: Everybody) {
     let talk = all.stage.talk;
     for n in 0..5 {
         for on in [true, false] {
