@@ -67,7 +67,11 @@ pub fn mutant_binary() -> Result<PathBuf> {
     build(&what, "parlour-mutant")
 }
 
-fn build(what: &[&str], name: &str) -> Result<PathBuf> {
+/// Builds a program of the workspace, and says where it is.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn build(what: &[&str], name: &str) -> Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let mut cargo = Command::new("cargo");
     cargo.current_dir(&root).args(["build", "--locked", "--quiet"]).args(what);

@@ -320,7 +320,8 @@ fn is_of_the_network(violation: &Violation, history: &[Entry]) -> bool {
     conn.is_some_and(|conn| {
         history.iter().any(|entry| {
             let What::Closed { conn: closed, code, cause, .. } = &entry.what else { return false };
-            *closed == conn && (*cause == Some(Cause::Killed) || code.is_some_and(|code| code == PING_TIMEOUT))
+            *closed == conn
+                && (*cause == Some(Cause::Killed) || code.is_some_and(|code| code == PING_TIMEOUT))
         })
     })
 }

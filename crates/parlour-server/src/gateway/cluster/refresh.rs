@@ -1,6 +1,6 @@
 //! Users whom another process has changed: their conversations, blocks and sign-ins are read again, and hold from then on.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, stream};
 use parlour_core::{
@@ -16,7 +16,7 @@ use parlour_wire::Notice;
 use super::Cluster;
 use crate::{
     gateway::hub::{Admitted, Standing},
-    hash::HashMap,
+    hash::{HashMap, HashSet},
 };
 
 /// So many users are looked at at the same time.

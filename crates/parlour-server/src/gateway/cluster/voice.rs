@@ -1,6 +1,6 @@
 //! Says what the hub has noted for other processes, and listens to the topics that concern this one.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use parlour_core::{
     ConversationId, Seq,
@@ -9,6 +9,7 @@ use parlour_core::{
 };
 
 use super::Cluster;
+use crate::hash::HashSet;
 
 /// About so many conversations other processes are asked at once.
 const ASKED_AT_ONCE: usize = 500;
@@ -41,7 +42,7 @@ pub(super) async fn listen(cluster: Arc<Cluster>) {
     let tasks = cluster.parts.tasks.clone();
     let wake = cluster.parts.hub.wake();
     let bus = &cluster.parts.bus;
-    let mut listened: HashSet<Topic> = HashSet::new();
+    let mut listened: HashSet<Topic> = HashSet::default();
     loop {
         tokio::select! {
             biased;
