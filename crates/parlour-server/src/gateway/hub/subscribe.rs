@@ -113,7 +113,7 @@ impl Hub {
         let Some(id) = state.users.get(user).copied() else { return Vec::new() };
         let mut there = Vec::new();
         state.each_contact(id, |contact| {
-            there.push((contact.user.clone(), contact.presence.status()))
+            there.push((contact.user.clone(), contact.presence.status()));
         });
         if !state.far.is_empty() {
             state.add_far(id, &mut there);
@@ -137,7 +137,7 @@ impl Drop for Loading {
     }
 }
 
-/// Whether somebody left a conversation after his membership was read.
+/// Whether somebody left after his membership was read.
 pub(super) fn is_later(left: &(ConversationId, Seq), membership: &Membership) -> bool {
     left.0 == membership.conversation && left.1 > membership.last_seq
 }
@@ -206,14 +206,11 @@ impl State {
 
     pub(super) fn subscribe(&mut self, id: usize, seat: &Seat) {
         let conversation = seat.place.id;
-        if !self.topics.contains_key(&conversation) {
-            self.topics.insert(conversation, Topic::new(seat));
+        let topic = self.topics.entry(conversation).or_insert_with(|| {
             self.voice.topic(bus::Topic::Conversation(conversation), seat.ends.is_none());
-        }
-        let Some(topic) = self.topics.get_mut(&conversation) else { return };
-        if let (None, Some((_, receipts))) = (topic.receipts, seat.ends) {
-            topic.receipts = Some(receipts);
-        }
+            Topic::new(seat)
+        });
+        topic.receipts = topic.receipts.or(seat.ends.map(|(_, receipts)| receipts));
         let past = seat.past.clone();
         let (joined, since, role) = (seat.joined, seat.since, seat.role);
         let subscriber = Subscriber { slot: id, joined, since, past, role };
