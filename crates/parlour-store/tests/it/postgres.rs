@@ -10,7 +10,7 @@ use parlour_core::{
 use parlour_engines::{Database, Postgres};
 use parlour_store::{OpenError, OpenOptions};
 
-use crate::support::{Gate, Nobody, context, database, direct, said_by, say};
+use crate::support::{Gate, Nobody, context, database, direct, said_by, say, spawn};
 
 /// Another number for each process that a test plays.
 pub(crate) fn process(n: u64) -> OpenOptions {
@@ -76,7 +76,7 @@ async fn processes_that_start_together_migrate_once() {
     assert!(!pending.is_empty());
     let opens = (1..=4).map(|n| {
         let url = url.clone();
-        tokio::spawn(async move { open_with(&url, process(n)).await })
+        spawn(async move { open_with(&url, process(n)).await })
     });
     let mut stores = Vec::new();
     for open in opens.collect::<Vec<_>>() {
@@ -204,7 +204,7 @@ async fn g4_what_one_task_calls_is_done_in_order() {
     let first = store.append_message(context(&alice()), say(id, "0")).await.unwrap().message;
     let tasks = (0..8).map(|_| {
         let (store, first) = (store.clone(), first.id);
-        tokio::spawn(async move {
+        spawn(async move {
             let mut seqs = Vec::new();
             for round in 0..10 {
                 let say = |text: &str| store.append_message(context(&alice()), say(id, text));
@@ -245,7 +245,7 @@ async fn g4_two_processes_make_one_order() {
     }
     let id = direct(&stores[0].0).await;
     let tasks = stores.iter().flat_map(|(store, _)| (0..4).map(|_| store.clone())).map(|store| {
-        tokio::spawn(async move {
+        spawn(async move {
             for n in 0..25 {
                 let said = store.append_message(context(&alice()), say(id, "x")).await.unwrap();
                 if n % 5 == 0 {
@@ -289,7 +289,7 @@ async fn g3_parallel_repeats_of_two_processes_make_one_message() {
         message.client_id = Some(client_id);
         let tasks = (0..8).map(|n| {
             let (store, message) = (stores[n % 2].clone(), message.clone());
-            tokio::spawn(async move { store.append_message(context(&alice()), message).await })
+            spawn(async move { store.append_message(context(&alice()), message).await })
         });
         let mut firsts = 0;
         for task in tasks.collect::<Vec<_>>() {

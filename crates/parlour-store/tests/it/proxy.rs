@@ -10,6 +10,8 @@ use tokio::{
     net::{TcpListener, TcpStream, tcp::OwnedReadHalf, tcp::OwnedWriteHalf},
 };
 
+use crate::support::spawn;
+
 /// Where the next connection that commits something is cut.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Cut {
@@ -41,10 +43,10 @@ impl Proxy {
         let port = listener.local_addr().unwrap().port();
         let plan = Arc::<Plan>::default();
         let shared = plan.clone();
-        tokio::spawn(async move {
+        spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
-                tokio::spawn(serve(client, server, shared.clone()));
+                spawn(serve(client, server, shared.clone()));
             }
         });
         Self { port, plan }
@@ -70,7 +72,7 @@ async fn serve(client: TcpStream, server: TcpStream, plan: Arc<Plan>) {
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let held = Arc::new(AtomicBool::new(false));
-    let back = tokio::spawn(answer(from_server, to_client, held.clone()));
+    let back = spawn(answer(from_server, to_client, held.clone()));
     let cut = forward(from_client, to_server, &plan, &held).await;
     if let Some((cut, to_server)) = cut {
         match cut {

@@ -84,6 +84,14 @@ pub(crate) fn said_by(error: &OpenError) -> String {
     text
 }
 
+/// A task of its own.
+#[expect(clippy::disallowed_methods, reason = "tests have nobody who owns their tasks")]
+pub(crate) fn spawn<T: Send + 'static>(
+    task: impl Future<Output = T> + Send + 'static,
+) -> tokio::task::JoinHandle<T> {
+    tokio::spawn(task)
+}
+
 pub(crate) fn context(actor: &Actor) -> Context {
     Context { actor: actor.clone(), now: 1, origin: None, create_users: true }
 }
