@@ -250,7 +250,8 @@ impl Device {
             let (epoch, receipts) =
                 (number(conversation, "epoch")?, number(conversation, "receipts")?);
             if let Some(position) = self.held.position(id) {
-                (position.epoch, position.receipts) = (epoch, receipts);
+                // The replay may have told of newer ones.
+                (position.epoch, position.receipts) = (epoch, receipts.max(position.receipts));
             } else {
                 self.start(id, Position { epoch, seq, receipts });
             }
@@ -277,15 +278,7 @@ impl Device {
         match frame["type"].as_str().context("a frame without type")? {
             "reply" => self.replied(conn, frame),
             "replay" => self.replayed(conn, frame),
-            "receipt" => {
-                let id = number(frame, "conversation_id")?;
-                let version = number(frame, "version")?;
-                self.marked(id, frame)?;
-                if let Some(position) = self.held.position(id) {
-                    position.receipts = position.receipts.max(version);
-                }
-                Ok(())
-            }
+            "receipt" => self.receipt(frame),
             "conversation.created" => {
                 let conversation = &frame["conversation"];
                 let (epoch, seq) =
@@ -353,7 +346,7 @@ impl Device {
             .map(read_change)
             .collect::<Result<Vec<_>>>()?;
         for receipt in events.iter().filter(|event| event["type"] == "receipt") {
-            self.marked(conversation, receipt)?;
+            self.receipt(receipt)?;
         }
         let device = self.name.clone();
         let record =

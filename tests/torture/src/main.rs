@@ -13,7 +13,7 @@ use parlour_torture::{
     cluster::{Setup, Store, has_faketime},
     fault, figures,
     people::Size,
-    run::{self, Outcome, Plan},
+    run::{self, Outcome, PATIENCE, Plan},
 };
 
 const USAGE: &str = "usage: parlour-torture run|kills|storm|slow-readers|throughput [--name value]...
@@ -132,7 +132,7 @@ async fn torture(arguments: &Arguments, kills: bool) -> Result<()> {
     let size = Size { rate: arguments.rate.unwrap_or(200), ..Size::default() };
     let other = std::env::var_os("PARLOUR_OLD_BIN").map(PathBuf::from);
     let begun = Instant::now();
-    let outcome = run::run(&Plan { setup, size, steps, time, other }).await?;
+    let outcome = run::run(&Plan { setup, size, steps, time, other, patience: PATIENCE }).await?;
     println!("\n{}", table(&outcome, begun.elapsed()));
     if !outcome.violations.is_empty() {
         let kept = outcome.artifacts.map(|path| path.display().to_string()).unwrap_or_default();

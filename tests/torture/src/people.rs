@@ -86,12 +86,8 @@ impl People {
         seed: u64,
         recorder: &Arc<Recorder>,
     ) -> Result<Self> {
-        let mut maker = Maker {
-            address,
-            random: Random::new(seed ^ 0x009e_091e),
-            recorder,
-            talks: Vec::new(),
-        };
+        let mut maker =
+            Maker { address, random: Random::new(seed ^ 0x009e_091e), recorder, talks: Vec::new() };
         let natives: Vec<String> = (0..size.natives).map(|n| format!("native-{n}")).collect();
         let guests: Vec<String> = (0..size.guests).map(|n| format!("guest-{n}")).collect();
         for pair in natives.chunks_exact(2) {

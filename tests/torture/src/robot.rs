@@ -78,7 +78,9 @@ impl Robot {
     pub async fn run(mut self) -> Result<Retired> {
         let place = Place { conversation: self.part.conversation, peer: self.part.peer.clone() };
         let door = any(&self.doors, &mut self.random);
-        let mut client = Client::connect(door, self.part.kind, &self.part.user, place).await?;
+        let mut client =
+            Client::connect_watching(door, self.part.kind, &self.part.user, place, Some(SILENCE))
+                .await?;
         let conn = next_number();
         let mut open: Vec<Open> = Vec::new();
         let (mut patience, mut told, mut loaded) = (Patience::default(), false, 0);
@@ -90,7 +92,7 @@ impl Robot {
                 return Ok(Retired { part: self.part, client, conn });
             }
             if !client.is_connected() {
-                client.move_to(any(&self.doors, &mut self.random), SILENCE);
+                client.move_to(any(&self.doors, &mut self.random));
                 let connected = timeout(2 * SILENCE, client.reconnect()).await;
                 if !matches!(connected, Ok(Ok(()))) {
                     sleep(patience.next(&mut self.random)).await;

@@ -29,12 +29,13 @@ use crate::{
     native::Native,
     people::{People, Size},
     phase::{Ends, Marks, Phase},
+    proxy::Prank,
     robot::{Retired, Robot, lacks},
     truth,
 };
 
-/// How long each phase of the settling may take. What has not happened then, the checks name.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// How long each phase of the settling usually may take: longer than what CK11 allows.
+pub const PATIENCE: Duration = Duration::from_secs(40);
 
 /// What is to be done.
 #[derive(Clone, Debug)]
@@ -49,6 +50,8 @@ pub struct Plan {
     pub time: Duration,
     /// The program that processes of a rolling restart change to and back.
     pub other: Option<PathBuf>,
+    /// How long each phase of the settling may take. What has not happened then, the checks name.
+    pub patience: Duration,
 }
 
 /// What a run showed.
@@ -102,6 +105,7 @@ struct Crew {
     done: mpsc::UnboundedReceiver<()>,
     natives: JoinSet<Result<()>>,
     robots: JoinSet<Result<Retired>>,
+    patience: Duration,
 }
 
 async fn carry_out(
@@ -125,8 +129,11 @@ async fn carry_out(
     let settling = Instant::now();
     let mut outcome = Outcome { faults: breaker.count, ..Outcome::default() };
     recorder.add(What::Healed);
+    // The last messages of the bus are lost: everything must be found without them (G8).
+    lose_the_tail(cluster, true);
     let ends = crew.settle(cluster, &people).await?;
     outcome.settled = settling.elapsed();
+    lose_the_tail(cluster, false);
     let retired = crew.part(cluster, &people, recorder).await?;
     outcome.pranks = cluster
         .nodes
@@ -254,7 +261,7 @@ impl Crew {
             };
             robots.spawn(robot.run());
         }
-        Self { phases, done: finished, natives, robots }
+        Self { phases, done: finished, natives, robots, patience: plan.patience }
     }
 
     /// Fails with the error of whoever has ended too early.
@@ -274,7 +281,7 @@ impl Crew {
     async fn all(&mut self, phase: Phase) -> Result<()> {
         while self.done.try_recv().is_ok() {}
         self.phases.send(phase)?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         let mut left = self.natives.len() + self.robots.len();
         while left > 0 {
             let wait = Duration::from_millis(200);
@@ -330,6 +337,14 @@ impl Crew {
             retired.push(robot);
         }
         Ok(retired)
+    }
+}
+
+/// Loses the message of the bus that none follows, on every link, or no more.
+fn lose_the_tail(cluster: &Cluster, lose: bool) {
+    for proxy in cluster.nodes.iter().filter_map(|node| node.bus.as_ref()) {
+        let prank = lose.then_some(Prank::DropLast(Duration::from_millis(20)));
+        proxy.set(|weather| weather.prank = prank);
     }
 }
 

@@ -66,7 +66,20 @@ impl Device {
         }
     }
 
-    /// A receipt came.
+    /// A receipt came live.
+    pub(super) fn receipt(&mut self, frame: &Value) -> Result<()> {
+        let conversation = number(frame, "conversation_id")?;
+        let version = number(frame, "version")?;
+        match self.held.position(conversation) {
+            // It was held back during a resume, and the replay had a newer one.
+            Some(position) if position.receipts >= version => return Ok(()),
+            Some(position) => position.receipts = version,
+            None => {}
+        }
+        self.marked(conversation, frame)
+    }
+
+    /// A receipt came, in its order.
     pub(super) fn marked(&mut self, conversation: u64, receipt: &Value) -> Result<()> {
         let (user, delivered, read) = self.mark(conversation, receipt)?;
         let device = self.name.clone();

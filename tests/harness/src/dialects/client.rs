@@ -75,6 +75,20 @@ impl Client {
         user: &str,
         place: Place,
     ) -> Result<Self> {
+        Self::connect_watching(address, kind, user, place, None).await
+    }
+
+    /// The same; with a time after which it gives a silent connection up, having asked for a sign of life.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn connect_watching(
+        address: SocketAddr,
+        kind: Kind,
+        user: &str,
+        place: Place,
+        watch: Option<Duration>,
+    ) -> Result<Self> {
         let log = Arc::new(watch::Sender::new(Log::default()));
         let user = user.to_owned();
         let mut client = Self {
@@ -86,16 +100,15 @@ impl Client {
             line: None,
             frozen: Vec::new(),
             number: 1,
-            watch: None,
+            watch,
         };
         client.open().await?;
         Ok(client)
     }
 
-    /// From the next connection on goes to another process, and gives up what is silent for a time.
-    pub const fn move_to(&mut self, address: SocketAddr, watch: Duration) {
+    /// From the next connection on goes to another process.
+    pub const fn move_to(&mut self, address: SocketAddr) {
         self.address = address;
-        self.watch = Some(watch);
     }
 
     /// Whether it has a connection, as far as it knows.

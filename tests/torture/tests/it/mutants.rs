@@ -31,9 +31,11 @@ async fn caught(mutant: &str, faults: &str, seed: u64) -> Option<String> {
     let mut setup = Setup::new(Store::Postgres, 2, seed);
     setup.binary = Some(process::mutant_binary().unwrap());
     setup.env.push(("PARLOUR_MUTANT".into(), mutant.into()));
-    let time = Duration::from_secs(12);
+    let time = Duration::from_secs(10);
     let steps = fault::plan(&setup, time, &[faults.into()]);
-    let plan = Plan { setup, size: Size::default(), steps, time, other: None };
+    // Nothing of this needs patience when all is well.
+    let patience = Duration::from_secs(12);
+    let plan = Plan { setup, size: Size::default(), steps, time, other: None, patience };
     let outcome = run::run(&plan).await.unwrap();
     let first = outcome.violations.get(..1)?;
     Some(report(first))

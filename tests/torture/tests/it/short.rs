@@ -8,7 +8,7 @@ use parlour_torture::{
     cluster::{Setup, Store, has_faketime},
     fault,
     people::Size,
-    run::{self, Plan},
+    run::{self, PATIENCE, Plan},
 };
 
 /// How long things are broken in each run. Starting, settling and checking come on top.
@@ -26,7 +26,7 @@ async fn torture(store: Store, processes: usize, seed: u64) {
     let steps = fault::plan(&setup, TIME, &[]);
     let size = Size { rate: 100, ..Size::default() };
     let begun = Instant::now();
-    let plan = Plan { setup, size, steps, time: TIME, other: None };
+    let plan = Plan { setup, size, steps, time: TIME, other: None, patience: PATIENCE };
     let outcome = run::run(&plan).await.unwrap();
     println!(
         "{store:?}, {processes} process(es), seed {seed}: {} faults, {} commands, {} events, settled after {:.1} s, {:.0} s in all",
