@@ -217,7 +217,7 @@ impl Worker {
     fn commit_later(&self, lent: Lent, begun: Sent, mut tx: Tx, slot: Slot) {
         let runner = self.runner.clone();
         drop(tokio::spawn(async move {
-            sleep(PAUSE).await;
+            sleep(PAUSE * 10).await;
             if commit(&lent, begun, tx.take_later()).await.is_ok() {
                 lent.give_back();
                 runner.settle(tx, slot, 1).await;
