@@ -270,8 +270,9 @@ impl State {
                 }
                 slot.round = round;
                 if told && slot.user != *user && !slot.hidden.contains(user) {
+                    // Who is just coming back may have been told already who is there, so he is told this after that.
                     let concerned = |conn: &&Arc<Conn>| {
-                        conn.streaming.load(Relaxed)
+                        conn.listening.load(Relaxed)
                             && conn.scope.is_none_or(|scope| places.contains(&scope))
                     };
                     listeners.extend(slot.conns.iter().filter(concerned).cloned());
