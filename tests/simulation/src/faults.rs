@@ -108,11 +108,7 @@ impl Faults {
         let server = host.name.to_string();
         let is_busy = |name: &str| self.wounds.iter().any(|wound| wound.name == name);
         let (name, heal, most) = match self.random.between(0, 100) {
-            0..15 => (
-                format!("partition {site} {server}"),
-                Heal::Repair(site.clone(), server.clone()),
-                90,
-            ),
+            0..15 => (format!("partition {site} {server}"), Heal::Repair(site, server), 90),
             15..25 => {
                 let (from, to) =
                     if self.random.chance(50) { (site, server) } else { (server, site) };

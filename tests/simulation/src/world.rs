@@ -267,7 +267,7 @@ fn live(
         faults.step(sim);
     }
     faults.heal_all(sim);
-    let mut wait = |sim: &mut Sim<'_>, phase: Phase, wanted: usize, what: &str| -> Result<()> {
+    let wait = |sim: &mut Sim<'_>, phase: Phase, wanted: usize, what: &str| -> Result<()> {
         run.begin(phase);
         let deadline = sim.elapsed() + PATIENCE;
         while run.done.load(Relaxed) < wanted {

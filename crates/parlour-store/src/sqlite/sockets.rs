@@ -53,10 +53,14 @@ impl SocketStore for SqliteStore {
     }
 
     fn release_socket(&self, id: SocketId, clean: bool, now: Millis) -> BoxFuture<'_, Result<()>> {
-        if let Some(seat) = self.seat() {
-            seat.let_go(id.0);
-        }
-        self.write(32, move |tx| Ok(release(tx.db, id, clean, now)?))
+        let seat = self.seat();
+        self.write(32, move |tx| {
+            release(tx.db, id, clean, now)?;
+            if let Some(seat) = &seat {
+                seat.let_go(id.0);
+            }
+            Ok(())
+        })
     }
 
     fn sweep_sockets(&self, now: Millis) -> BoxFuture<'_, Result<u64>> {

@@ -1,5 +1,7 @@
 //! Seeds in the ordinary tests: the same seed gives the same run, and no run breaks a guarantee.
 
+#![cfg(test)]
+
 mod mutants;
 
 use std::{path::PathBuf, process::Command};
