@@ -170,14 +170,14 @@ fn temporary_file() -> Result<PathBuf, OpenError> {
 /// A private copy, made while others may use the original. Of nothing it is an empty one.
 fn copy(original: &Path) -> Result<PathBuf, OpenError> {
     let file = temporary_file()?;
-    if original.exists() {
-        if let Err(source) = backup::copy_into(original, &file) {
-            if let Some(folder) = file.parent() {
-                // What matters is why there is no copy.
-                let _ = fs::remove_dir_all(folder);
-            }
-            return Err(database_error(original, source));
+    if original.exists()
+        && let Err(source) = backup::copy_into(original, &file)
+    {
+        if let Some(folder) = file.parent() {
+            // What matters is why there is no copy.
+            let _ = fs::remove_dir_all(folder);
         }
+        return Err(database_error(original, source));
     }
     Ok(file)
 }

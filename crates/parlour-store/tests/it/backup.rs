@@ -15,7 +15,7 @@ use parlour_core::{
 };
 use parlour_store::{OpenError, OpenOptions, RestoreError, back_up, renew, restore};
 
-use crate::support::{Folder, Nobody, context, direct, say};
+use crate::support::{Folder, Nobody, context, direct, say, spawn};
 
 async fn open(file: &Path) -> Arc<dyn Store> {
     let url = format!("sqlite://{}", file.display());
@@ -40,7 +40,7 @@ async fn g24_a_backup_is_whole_while_the_server_writes() {
     let store = folder.open().await;
     let id = direct(&store).await;
     let stop = Arc::new(AtomicBool::new(false));
-    let writing = tokio::spawn({
+    let writing = spawn({
         let (store, stop) = (store.clone(), stop.clone());
         async move {
             while !stop.load(Ordering::Relaxed) {

@@ -25,8 +25,8 @@ fn away_with_proof(stage: &Stage, spoken: Spoken, user: &str) {
     phone.cut();
 }
 
-#[tokio::test]
-async fn g7_of_more_than_two_hundred_changes_the_newest_come_after_a_word_of_warning() {
+#[test]
+fn g7_of_more_than_two_hundred_changes_the_newest_come_after_a_word_of_warning() {
     let stage = Stage::new();
     for spoken in ALL {
         away_with_proof(&stage, spoken, ALICE);
@@ -55,8 +55,8 @@ async fn g7_of_more_than_two_hundred_changes_the_newest_come_after_a_word_of_war
     }
 }
 
-#[tokio::test]
-async fn g7_two_hundred_changes_come_without_a_warning() {
+#[test]
+fn g7_two_hundred_changes_come_without_a_warning() {
     let stage = Stage::with(&[("PARLOUR_LIMITS_RESUME_PAGE", "30")]);
     for spoken in ALL {
         away_with_proof(&stage, spoken, ALICE);
@@ -93,8 +93,8 @@ impl parlour_core::port::store::CommitSink for Deaf {
     fn committed(&self, _: Vec<Envelope>) {}
 }
 
-#[tokio::test]
-async fn g5_a_place_waits_a_week_after_a_cut_and_a_minute_after_a_goodbye() {
+#[test]
+fn g5_a_place_waits_a_week_after_a_cut_and_a_minute_after_a_goodbye() {
     let stage = Stage::new();
     for spoken in ALL {
         away_with_proof(&stage, spoken, ALICE);
@@ -140,8 +140,8 @@ fn sweep(folder: &tempfile::TempDir, later: i64) {
     });
 }
 
-#[tokio::test]
-async fn g5_the_end_of_the_process_keeps_every_place() {
+#[test]
+fn g5_the_end_of_the_process_keeps_every_place() {
     let process = Process::start();
     let stage = &process.stage;
     let mut phones: Vec<Socket> =
