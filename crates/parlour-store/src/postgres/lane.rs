@@ -15,6 +15,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "mutants")]
+use super::db::Sent;
 use super::{
     batch::Tx,
     db::{Db, Failure, Step},
@@ -24,8 +26,6 @@ use super::{
     queue::Turn,
     writer::{Ended, PAUSE, Runner, STEP_PATIENCE, TRIES, commit, stuck},
 };
-#[cfg(feature = "mutants")]
-use super::{db::Sent, publisher::Slot};
 
 /// Bytes of one transaction, about.
 const BATCH_BYTES: usize = 1 << 20;
@@ -191,7 +191,9 @@ impl Worker {
         let slot = self.runner.publisher.slot(&tx.effects().envelopes);
         #[cfg(feature = "mutants")]
         if crate::mutant("ack_before_commit") {
-            self.commit_later(lent, begun, tx, slot);
+            let later = tx.take_later();
+            self.runner.settle(tx, slot, 1).await;
+            commit_later(lent, begun, later);
             return Ok(outcome.answers);
         }
         match commit(&lent, begun, tx.take_later()).await {
@@ -209,20 +211,6 @@ impl Worker {
         let steps = outcome.answers.iter().filter(|answer| answer.is_ok()).count() as u64;
         self.runner.settle(tx, slot, steps).await;
         Ok(outcome.answers)
-    }
-
-    /// The fault of answering before the commit.
-    #[cfg(feature = "mutants")]
-    #[expect(clippy::disallowed_methods, reason = "a fault on purpose has no owner")]
-    fn commit_later(&self, lent: Lent, begun: Sent, mut tx: Tx, slot: Slot) {
-        let runner = self.runner.clone();
-        drop(tokio::spawn(async move {
-            sleep(PAUSE * 10).await;
-            if commit(&lent, begun, tx.take_later()).await.is_ok() {
-                lent.give_back();
-                runner.settle(tx, slot, 1).await;
-            }
-        }));
     }
 
     /// Whether a COMMIT that was not answered has stored what it should (guarantee G2).
@@ -254,6 +242,18 @@ impl Worker {
         lent.give_back();
         Ok(is_there)
     }
+}
+
+/// The fault of telling before the commit.
+#[cfg(feature = "mutants")]
+#[expect(clippy::disallowed_methods, reason = "a fault on purpose has no owner")]
+fn commit_later(lent: Lent, begun: Sent, later: Vec<Sent>) {
+    drop(tokio::spawn(async move {
+        sleep(PAUSE * 10).await;
+        if commit(&lent, begun, later).await.is_ok() {
+            lent.give_back();
+        }
+    }));
 }
 
 /// Takes a part that failed for a reason that may be one member's apart: by conversations, which keeps the order in

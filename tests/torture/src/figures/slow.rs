@@ -31,6 +31,12 @@ const SIZE: usize = 2_048;
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long the stopped ones do not read.
+const STOPPED: Duration = Duration::from_secs(25);
+
+/// How long what waited for them may take to be read.
+const REST: Duration = Duration::from_secs(10);
+
 /// What a reader of the room has measured.
 type Measured = Arc<Mutex<Latencies>>;
 
@@ -56,7 +62,7 @@ pub async fn slow_readers(
     for (number, socket) in sockets.into_iter().enumerate() {
         let measured = measured.clone();
         if number < stopped {
-            slow.push((stop.clone(), tokio::spawn(sometimes(socket, watch, stop.clone()))));
+            slow.push((stop.clone(), tokio::spawn(sometimes(socket, stop.clone()))));
         } else {
             readers.spawn(read(socket, watch, measured));
         }
@@ -181,7 +187,7 @@ async fn read(socket: (Reader, Writer), watch: Watch, measured: Measured) -> Res
 }
 
 /// Reads until it is told to stop, waits until it must have been given up, and tells how its connection ended.
-async fn sometimes(socket: (Reader, Writer), _: Watch, stop: Arc<Semaphore>) -> String {
+async fn sometimes(socket: (Reader, Writer), stop: Arc<Semaphore>) -> String {
     let (mut reader, mut writer) = socket;
     loop {
         tokio::select! {
@@ -196,12 +202,16 @@ async fn sometimes(socket: (Reader, Writer), _: Watch, stop: Arc<Semaphore>) -> 
             }
         }
     }
-    sleep(Duration::from_secs(25)).await;
-    loop {
-        if let Err(error) = reader.text(&mut writer).await {
-            return format!("{error:#}");
+    sleep(STOPPED).await;
+    // What waited is read, up to the end of the connection, if it has one.
+    let rest = async {
+        loop {
+            if let Err(error) = reader.text(&mut writer).await {
+                return format!("{error:#}");
+            }
         }
-    }
+    };
+    timeout(REST, rest).await.unwrap_or_else(|_| "still there".into())
 }
 
 /// When a message of the run was said, in microseconds of the run.
