@@ -312,18 +312,29 @@ fn judge(run: &Run, database: &DrivenDatabase) -> Result<()> {
     Ok(())
 }
 
-/// A network that holds back what was said makes a connection seem to live on that has ended: only those that were
-/// not cut owe an answer.
+/// The simulated network loses for ever what is said into a cut, and holds back what makes a connection seem to live on that
+/// has ended: only connections that no fault touched owe an answer.
 fn is_of_the_network(violation: &Violation, history: &[Entry]) -> bool {
     let about = violation.detail.strip_suffix(" has no answer");
     let conn = about.and_then(|about| about.rsplit(' ').next()?.parse::<u64>().ok());
-    conn.is_some_and(|conn| {
-        history.iter().any(|entry| {
-            let What::Closed { conn: closed, code, cause, .. } = &entry.what else { return false };
-            *closed == conn
-                && (*cause == Some(Cause::Killed) || code.is_some_and(|code| code == PING_TIMEOUT))
-        })
-    })
+    let Some(conn) = conn else { return false };
+    let mut lives = false;
+    for entry in history {
+        match &entry.what {
+            What::Connected { conn: opened, .. } if *opened == conn => lives = true,
+            What::Closed { conn: closed, code, cause, .. } if *closed == conn => {
+                return *cause == Some(Cause::Killed) || *code == Some(PING_TIMEOUT);
+            }
+            What::Fault { name, on: true } => {
+                let cuts = ["partition", "hold", "crash"].iter().any(|cut| name.starts_with(cut));
+                if lives && cuts {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 /// How many processes a seed has, where nobody says it: one, two and three in turn.
