@@ -7,7 +7,7 @@ use super::{
     facts::{Facts, Operation},
     stored::told,
 };
-use crate::history::{Action, FinalRead, What};
+use crate::history::{Action, Answer, FinalRead, What};
 
 /// CK4: the seqs of a conversation are 1 to n, each for one thing.
 pub(super) fn ck4_holes(facts: &Facts<'_>) -> Vec<Violation> {
@@ -64,14 +64,19 @@ fn complete(
             !seen.get(&(read.conversation, *seq)).is_some_and(|message| deleted.contains(message))
         })
         .collect();
+    // An edit that was asked for again, because its answer was lost, may have taken several.
     let untold = facts
         .operations
         .values()
-        .filter(|operation| match operation.action {
-            Action::Edit { message, .. } => {
-                deleted.contains(message) && operation.acks().next().is_none()
+        .filter(|operation| {
+            matches!(operation.action, Action::Edit { message, .. } if deleted.contains(message))
+        })
+        .flat_map(|operation| &operation.attempts)
+        .filter(|attempt| match attempt.answered {
+            None => true,
+            Some((_, answer)) => {
+                matches!(answer, Answer::Refused { class, .. } if class == "unknown")
             }
-            _ => false,
         })
         .count();
     if missing.len() > untold {

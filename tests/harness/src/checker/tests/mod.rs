@@ -136,6 +136,11 @@ fn g4_ck4_accepts_that_a_deletion_takes_the_edits_with_it() {
     accepts(order::ck4_holes, &known.database(3, &[&gone], &[]));
     // Nobody was told of the edit, but it was asked for: it may have taken the seq.
     accepts(order::ck4_holes, &start.clone().edit(1, 11, 101, "edit").database(3, &[&gone], &[]));
+    // Its first answer was lost, and the repetition was carried out as well.
+    let (twice, last) = (changed(&a, 3, Some("edit")), changed(&a, 4, None));
+    let again = start.clone().edit(1, 11, 101, "edit").kill().close("alice", 1, None, None);
+    let again = again.connect("alice", 3).edit(3, 11, 101, "edit").ack(3, 11, &twice);
+    accepts(order::ck4_holes, &again.database(4, &[&last], &[]));
     finds(order::ck4_holes, &start.database(3, &[&gone], &[]), "seqs [2] are missing");
 }
 
