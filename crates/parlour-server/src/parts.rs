@@ -4,7 +4,7 @@
 use std::{fmt, sync::Arc};
 
 use anyhow::Context as _;
-use parlour_bus::{Driver, RedisOptions};
+use parlour_bus::{Driver, Opened, RedisOptions};
 use parlour_core::{
     NodeId,
     ids::MAX_INTEGER,
@@ -98,6 +98,16 @@ fn open_bus(
     node: NodeId,
     listener: Arc<dyn BusListener>,
 ) -> anyhow::Result<OpenedBus> {
+    let opened = open_redis(section, node, listener)?;
+    Ok(OpenedBus { bus: opened.bus, driver: Some(opened.driver), name: opened.name })
+}
+
+/// Opens the bus that the configuration names.
+pub(crate) fn open_redis(
+    section: &BusSection,
+    node: NodeId,
+    listener: Arc<dyn BusListener>,
+) -> anyhow::Result<Opened> {
     let authorities = section.redis_ca_file.as_ref().map(|file| {
         std::fs::read_to_string(file)
             .with_context(|| format!("`bus.redis_ca_file`: cannot read {}", file.display()))
@@ -108,12 +118,11 @@ fn open_bus(
         prefix: &section.prefix,
         authorities: authorities.as_deref(),
     });
-    let opened = parlour_bus::open(redis, node, listener).context("`bus.redis_url`")?;
-    Ok(OpenedBus { bus: opened.bus, driver: Some(opened.driver), name: opened.name })
+    parlour_bus::open(redis, node, listener).context("`bus.redis_url`")
 }
 
 /// A process's number: random, below 2^53, never zero.
-fn random_node(random: &dyn Random) -> NodeId {
+pub(crate) fn random_node(random: &dyn Random) -> NodeId {
     let mut bytes = [0; 8];
     random.fill(&mut bytes);
     NodeId((u64::from_le_bytes(bytes) & MAX_INTEGER).max(1))
@@ -127,6 +136,7 @@ pub(crate) fn store_options(config: &Config) -> OpenOptions {
         pool: config.database.pool,
         prepare: config.database.prepare,
         session_url: config.database.session_url.clone(),
+        node: random_node(&SystemRandom),
         shared: config.bus.redis_url.is_some(),
         on_fatal: Arc::new(|reason| {
             tracing::error!(reason, "the store has failed: this process ends");

@@ -1,32 +1,33 @@
 //! `parlour doctor`.
 
-use std::{path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode, sync::Arc};
 
 use parlour_store::OpenError;
 
-use super::{say, with_store};
+use super::{Nobody, block_on, doctor, say, with_this_store};
 use crate::{
     auth::secret,
     config::{self, Config, Sources},
+    parts,
     system::SystemRandom,
 };
 
 /// What the checks found.
 #[derive(Default)]
-struct Findings {
+pub(super) struct Findings {
     bad: bool,
 }
 
 impl Findings {
-    fn good(&self, text: &str) {
+    pub(super) fn good(&self, text: &str) {
         say(&format!("ok       {text}"));
     }
 
-    fn warn(&self, text: &str) {
+    pub(super) fn warn(&self, text: &str) {
         say(&format!("warning  {text}"));
     }
 
-    fn bad(&mut self, text: &str) {
+    pub(super) fn bad(&mut self, text: &str) {
         self.bad = true;
         say(&format!("error    {text}"));
     }
@@ -44,6 +45,14 @@ pub(super) fn doctor(sources: &Sources) -> ExitCode {
             check_secret(&loaded.config, &mut findings);
             check_database(&loaded.config, &mut findings);
             check_address(&loaded.config, &findings);
+            let node = parts::random_node(&SystemRandom);
+            let asked = block_on(async {
+                doctor::check_bus(&loaded.config, node, &mut findings).await;
+                doctor::check_proxy(&loaded.config, &mut findings).await;
+            });
+            if let Err(error) = asked {
+                findings.bad(&format!("{error:#}"));
+            }
         }
     }
     if crate::http::is_built() {
@@ -72,9 +81,16 @@ fn check_database(config: &Config, findings: &mut Findings) {
             findings.warn(&notice);
         }
     }
-    let checked = with_store(config, async |store| Ok(store.check().await?));
+    let options = parts::store_options(config);
+    let node = options.node;
+    let opening = parlour_store::open(&config.database.url, options, Arc::new(Nobody));
+    let checked = with_this_store(opening, async |store| {
+        store.check().await?;
+        findings.good("the database answers and can be written");
+        doctor::check_cluster(config, node, &*store, findings).await
+    });
     match checked {
-        Ok(()) => findings.good("the database answers and can be written"),
+        Ok(()) => {}
         Err(error) if is_in_use(&error) => {
             findings.good("the database is in use by a running server");
         }

@@ -3,6 +3,7 @@
 mod accounts;
 mod backup;
 mod checks;
+mod doctor;
 mod export;
 mod import;
 mod migrate;

@@ -1,15 +1,16 @@
 //! Whether the server lives, whether it can serve, and its figures.
 
 use axum::{
-    Json as Answer, Router,
+    Extension, Json as Answer, Router,
     extract::State,
     response::{IntoResponse, Response},
     routing::get,
 };
-use http::{StatusCode, header};
+use http::{HeaderMap, HeaderName, StatusCode, header};
 use serde::Serialize;
 
 use super::Api;
+use crate::gateway::listener::ClientAddress;
 
 pub(super) fn routes(metrics_here: bool) -> Router<Api> {
     let routes = Router::new()
@@ -50,8 +51,32 @@ impl Health {
     }
 }
 
-async fn alive(State(api): State<Api>) -> Answer<Health> {
-    Health::new(&api, "ok")
+async fn alive(
+    State(api): State<Api>,
+    Extension(client): Extension<ClientAddress>,
+    headers: HeaderMap,
+) -> impl IntoResponse {
+    ([(SEEN, seen(client, &headers))], Health::new(&api, "ok"))
+}
+
+/// Under this name the server tells a caller what his request looks like to it, for `parlour doctor`: his address,
+/// whether a proxy's word for it was believed, and the host that he asked for.
+pub(crate) const SEEN: &str = "x-parlour-seen";
+
+fn seen(ClientAddress(client): ClientAddress, headers: &HeaderMap) -> String {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let forwarded = text(HeaderName::from_static("x-forwarded-for"));
+    let address = client.to_string();
+    let forwarded = match forwarded {
+        None => "none",
+        Some(list) if list.split(',').any(|entry| entry.trim() == address) => "believed",
+        Some(_) => "ignored",
+    };
+    // Only what a host can be made of, and no more than a name's length.
+    let host = text(header::HOST).unwrap_or_default();
+    let host = host.chars().filter(|c| c.is_ascii_alphanumeric() || ".-:[]".contains(*c));
+    let host: String = host.take(255).collect();
+    format!("client={address}; forwarded={forwarded}; host={host}")
 }
 
 async fn ready(State(api): State<Api>) -> Response {

@@ -8,7 +8,7 @@ mod cursor;
 mod docs;
 pub(crate) mod error;
 pub(crate) mod extract;
-mod health;
+pub(crate) mod health;
 mod inbox;
 mod me;
 mod messages;
