@@ -24,7 +24,8 @@ use parlour_core::{
 use backup::SKIPPED_IDS;
 pub use backup::{RestoreError, back_up, renew, restore};
 pub use copy::{
-    Comparison, CopyError, CopyProgress, LogDifference, LogDigest, TableComparison, Tally, compare, copy,
+    Comparison, CopyError, CopyProgress, LogDifference, LogDigest, TableComparison, Tally, compare,
+    copy,
 };
 #[doc(hidden)]
 pub use mutant::mutant;
@@ -95,7 +96,9 @@ impl fmt::Debug for OpenOptions {
 #[non_exhaustive]
 pub enum OpenError {
     /// The address names no database that this build knows.
-    #[error("`{0}` is no database address: use `sqlite://PATH`, `sqlite::memory:` or `postgres://USER@HOST/NAME`")]
+    #[error(
+        "`{0}` is no database address: use `sqlite://PATH`, `sqlite::memory:` or `postgres://USER@HOST/NAME`"
+    )]
     Address(String),
     /// Another process holds the file.
     #[error("{} is in use by another process (it holds {})", file.display(), lock.display())]
@@ -247,9 +250,10 @@ pub async fn open_copy(
         }
         Address::Postgres(url) => Err(OpenError::Unfit {
             address: redacted(&url),
-            reason: "a database server cannot be copied for a trial: restore a dump of it into another \
+            reason:
+                "a database server cannot be copied for a trial: restore a dump of it into another \
                  database, and try it there"
-                .to_owned(),
+                    .to_owned(),
         }),
     }
 }

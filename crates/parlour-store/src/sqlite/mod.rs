@@ -57,9 +57,9 @@ use self::{
 };
 use crate::{OpenError, OpenOptions};
 
-pub use driven::{DrivenDatabase, Simulated};
 pub(crate) use backup::{back_up, renew, restore};
 pub(crate) use copy::CopySide;
+pub use driven::{DrivenDatabase, Simulated};
 pub(crate) use file::Place;
 
 /// Bytes of all writing steps that may wait, about.

@@ -108,6 +108,7 @@ async fn g16_a_really_full_disk_refuses_and_recovers() {
     assert_eq!(again.message.seq, head.last_seq.next());
     store.close().await;
     drop(store);
-    let reopened = parlour_store::open(&url, OpenOptions::default(), Arc::new(Nobody)).await.unwrap();
+    let reopened =
+        parlour_store::open(&url, OpenOptions::default(), Arc::new(Nobody)).await.unwrap();
     assert_eq!(reopened.heads(vec![id]).await.unwrap()[0].last_seq, again.message.seq);
 }

@@ -153,13 +153,15 @@ async fn a_temporary_database_leaves_nothing() {
             .filter(|entry| entry.file_name().to_string_lossy().starts_with(&mine))
             .count()
     };
-    let store =
-        parlour_store::open("sqlite::memory:", OpenOptions::default(), Arc::new(Nobody)).await.unwrap();
+    let store = parlour_store::open("sqlite::memory:", OpenOptions::default(), Arc::new(Nobody))
+        .await
+        .unwrap();
     let id = direct(&store).await;
     assert_eq!(store.heads(vec![id]).await.unwrap()[0].last_seq, Seq(0));
     assert!(folders() > 0);
     drop(store);
     // Other tests of this process may have theirs, so only our own going is certain.
-    let again = parlour_store::open("sqlite::memory:", OpenOptions::default(), Arc::new(Nobody)).await;
+    let again =
+        parlour_store::open("sqlite::memory:", OpenOptions::default(), Arc::new(Nobody)).await;
     assert_eq!(again.unwrap().heads(vec![id]).await.unwrap(), [], "each is a new one");
 }

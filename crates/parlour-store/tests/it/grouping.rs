@@ -18,7 +18,8 @@ use crate::support::{Folder, Gate, context, direct, say};
 async fn what_gathers_during_a_commit_shares_the_next() {
     let folder = Folder::new();
     let gate = Arc::new(Gate::default());
-    let store = parlour_store::open(&folder.url(), OpenOptions::default(), gate.clone()).await.unwrap();
+    let store =
+        parlour_store::open(&folder.url(), OpenOptions::default(), gate.clone()).await.unwrap();
     let id = direct(&store).await;
     let before = store.stats();
     gate.set(true);
@@ -44,8 +45,9 @@ async fn what_gathers_during_a_commit_shares_the_next() {
 async fn a_batch_of_one_commits_each() {
     let folder = Folder::new();
     let options = OpenOptions { max_batch: 1, ..OpenOptions::default() };
-    let store =
-        parlour_store::open(&folder.url(), options, Arc::new(crate::support::Nobody)).await.unwrap();
+    let store = parlour_store::open(&folder.url(), options, Arc::new(crate::support::Nobody))
+        .await
+        .unwrap();
     let id = direct(&store).await;
     let sends = (0..20).map(|n| store.append_message(context(&alice()), say(id, &n.to_string())));
     let sends: Vec<_> = sends.collect();

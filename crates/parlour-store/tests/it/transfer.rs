@@ -180,7 +180,8 @@ async fn a_copy_is_tried_on_while_the_original_is_in_use() {
     let folder = Folder::new();
     let store = folder.open().await;
     fill(&store).await;
-    let copy = parlour_store::open_copy(&folder.url(), OpenOptions::default(), Arc::new(Nobody)).await;
+    let copy =
+        parlour_store::open_copy(&folder.url(), OpenOptions::default(), Arc::new(Nobody)).await;
     let copy = copy.unwrap();
     let all = everything(&*store).await;
     assert_eq!(everything(&*copy).await, all);
@@ -188,7 +189,8 @@ async fn a_copy_is_tried_on_while_the_original_is_in_use() {
     copy.append_message(context(&alice()), say(pair, "only there")).await.unwrap();
     assert_eq!(everything(&*store).await, all);
     let nothing = Folder::new();
-    let copy = parlour_store::open_copy(&nothing.url(), OpenOptions::default(), Arc::new(Nobody)).await;
+    let copy =
+        parlour_store::open_copy(&nothing.url(), OpenOptions::default(), Arc::new(Nobody)).await;
     assert_eq!(everything(&*copy.unwrap()).await, []);
     assert!(!nothing.file().exists());
 }
