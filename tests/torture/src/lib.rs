@@ -5,6 +5,7 @@
 //! talk ([`native`], [`robot`]); [`fault`] plans what [`breaker`] breaks; [`run`] puts it together, and the history
 //! checker of `parlour-harness` tells what is wrong.
 
+mod artifacts;
 pub mod blast;
 pub mod breaker;
 pub mod cluster;

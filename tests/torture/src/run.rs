@@ -1,12 +1,6 @@
 //! One run: people talk, things break and are healed, and everything is compared.
 
-use std::{
-    collections::HashMap,
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use parlour_harness::{
@@ -22,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    blast::{self, Holds},
+    artifacts, blast,
     breaker::{self, Breaker},
     cluster::{Cluster, Setup},
     fault::Step,
@@ -92,7 +86,7 @@ pub async fn run(plan: &Plan) -> Result<Outcome> {
     let mut cluster = Cluster::start(&plan.setup).await?;
     let result = carry_out(plan, &mut cluster, &recorder).await;
     let wrong = result.as_ref().map_or(true, |outcome| !outcome.violations.is_empty());
-    let kept = if wrong { keep(plan, &cluster, &recorder, &result).ok() } else { None };
+    let kept = if wrong { artifacts::keep(plan, &cluster, &recorder, &result).ok() } else { None };
     match result {
         Ok(outcome) => Ok(Outcome { artifacts: kept, ..outcome }),
         Err(error) => Err(error.context(format!("seed {}, kept in {kept:?}", plan.setup.seed))),
@@ -375,48 +369,4 @@ async fn end_all(cluster: &mut Cluster, breaker: &mut Breaker) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn keep(
-    plan: &Plan,
-    cluster: &Cluster,
-    recorder: &Recorder,
-    result: &Result<Outcome>,
-) -> Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
-    let seed = plan.setup.seed;
-    let name = format!("torture-{:?}-{}-{seed}", plan.setup.store, plan.setup.processes);
-    let folder = root.join("test-results").join(name.to_lowercase());
-    fs::create_dir_all(&folder)?;
-    recorder.save(&folder.join("history.jsonl"))?;
-    let mut text = format!("seed {seed}\n{:?}\ncommit {}\n\n", plan.setup, commit(&root));
-    for step in &plan.steps {
-        text.push_str(&format!("{step}\n"));
-    }
-    match result {
-        Ok(outcome) => {
-            for violation in &outcome.violations {
-                text.push_str(&format!("\n{violation}"));
-            }
-        }
-        Err(error) => text.push_str(&format!("\n{error:#}")),
-    }
-    fs::write(folder.join("plan.txt"), text)?;
-    cluster.keep_logs(&folder)?;
-    Ok(folder)
-}
-
-/// The commit of the sources, where git knows.
-fn commit(root: &Path) -> String {
-    let mut git = std::process::Command::new("git");
-    let output = git.current_dir(root).args(["describe", "--always", "--dirty"]).output();
-    output
-        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-        .unwrap_or_default()
-}
-
-/// What each process holds, for a person.
-#[must_use]
-pub fn describe(holds: &[Holds]) -> String {
-    holds.iter().map(|holds| format!("{holds:?}")).collect::<Vec<_>>().join(", ")
 }
