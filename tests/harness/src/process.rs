@@ -207,6 +207,8 @@ impl Server {
     /// # Errors
     /// When the program is gone.
     pub fn start_again(&mut self) -> Result<()> {
+        // Usually it has ended; two must not hold the port.
+        self.kill()?;
         self.child = spawn(&self.options, self.address)?;
         Ok(())
     }

@@ -67,7 +67,7 @@ impl Breaker {
                 [(step.at, true, step.fault), (step.at + step.lasts, false, step.fault)]
             })
             .collect();
-        moments.sort_by_key(|(at, begins, _)| (*at, *begins));
+        moments.sort_by_key(|(at, begins, _)| (*at, !*begins));
         let mut active = Vec::new();
         for (at, begins, fault) in moments {
             sleep_until(begun + at).await;
