@@ -7,9 +7,10 @@ use parlour_wire::pusher::{ChannelName, Member, encode, webhook::WebhookEvent};
 
 use super::{
     Now,
+    key::Key,
     peers::{Heard, Listening, Moved, Peers, Step, Whole},
     pending::Gone,
-    shared::{Key, until},
+    shared::until,
     table::{Channel, Dirty, Table, User},
 };
 use crate::{

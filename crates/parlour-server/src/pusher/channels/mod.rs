@@ -9,6 +9,7 @@
 
 mod hearing;
 mod kept;
+mod key;
 mod peers;
 mod pending;
 mod presence;
@@ -41,7 +42,7 @@ use self::{
     table::{Dirty, Table},
 };
 pub(crate) use self::{
-    shared::Key,
+    key::Key,
     socket::{Device, Socket},
     subscribe::{Joining, Owned},
     warm::Warmth,

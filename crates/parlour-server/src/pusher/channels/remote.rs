@@ -10,7 +10,7 @@ use super::{
     Channels, end,
     hearing::Hand,
     kept::Event,
-    shared::Key,
+    key::Key,
     table::{Dirty, Table},
 };
 use crate::{

@@ -14,7 +14,7 @@ use parlour_wire::pusher::{
     http::{ChannelInfo, Info},
 };
 
-use super::{Channels, end, shared::Key};
+use super::{Channels, end, key::Key};
 use crate::pusher::{
     apps::App,
     cluster::message::{Answer, Grant, Question, Want},

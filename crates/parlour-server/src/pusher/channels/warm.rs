@@ -9,8 +9,8 @@ use parlour_wire::pusher::ChannelName;
 
 use super::{
     Channels,
+    key::Key,
     peers::{Listening, Peers},
-    shared::Key,
     table::Table,
 };
 use crate::{
