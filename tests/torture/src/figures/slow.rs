@@ -83,10 +83,12 @@ pub async fn slow_readers(
         count
     };
     let sent = talk(&cluster, conversation, watch, rate, time).await?;
+    arrived(&measured, sent * (members - stopped)).await;
     row("all read", sent, &memory(&cluster)?);
     stop.add_permits(stopped);
     let sent = talk(&cluster, conversation, watch, rate, time).await?;
     let due = sent * (members - stopped);
+    arrived(&measured, due).await;
     let got = row(&format!("{stopped} stopped"), sent, &memory(&cluster)?);
     let mut closed = 0;
     for (_, task) in slow {
@@ -94,6 +96,7 @@ pub async fn slow_readers(
         closed += usize::from(end.contains("4508"));
     }
     let sent = talk(&cluster, conversation, watch, rate, time).await?;
+    arrived(&measured, sent * (members - stopped)).await;
     row("those gone", sent, &memory(&cluster)?);
     readers.abort_all();
     ensure!(got == due, "{due} deliveries were due to those who read, {got} came");
@@ -141,7 +144,7 @@ async fn enter(door: SocketAddr, user: &str) -> Result<(Reader, Writer)> {
     Ok((reader, writer))
 }
 
-/// Says so much for a time, and waits a moment for it to arrive.
+/// Says so much for a time, and waits until it is answered.
 async fn talk(
     cluster: &Cluster,
     conversation: u64,
@@ -172,8 +175,18 @@ async fn talk(
             },
         }
     }
-    sleep(Duration::from_secs(2)).await;
     Ok(sent)
+}
+
+/// Waits until so much has come, or nothing comes any more.
+async fn arrived(measured: &Measured, due: usize) {
+    let come = async {
+        while measured.lock().count() < due {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    // What is missing then, the caller notices.
+    let _late = timeout(PATIENCE, come).await;
 }
 
 async fn read(socket: (Reader, Writer), watch: Watch, measured: Measured) -> Result<()> {
