@@ -7,6 +7,7 @@
 mod backup;
 mod copy;
 mod fields;
+mod migrations;
 mod mutant;
 mod postgres;
 mod replays;

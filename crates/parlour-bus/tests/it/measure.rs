@@ -27,7 +27,7 @@ fn head(id: u64) -> BusMessage {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement"]
+#[ignore = "it prints figures and asserts none: cargo test -p parlour-bus measure -- --ignored --nocapture"]
 async fn measure_throughput() {
     let Some(redis) = Redis::start(&[]).unwrap() else { return skip("no Redis") };
     let processes = Processes::new(redis.url(), vec![redis.port()]);
@@ -72,7 +72,7 @@ async fn measure_throughput() {
 
 /// Why the envelope is not JSON.
 #[test]
-#[ignore = "a measurement"]
+#[ignore = "it prints figures and asserts none: cargo test -p parlour-bus measure -- --ignored --nocapture"]
 fn measure_the_codec() {
     let hints: Vec<_> = (0..50).map(|id| head(1_000_000 + id).hint).collect();
     let rounds = 20_000;

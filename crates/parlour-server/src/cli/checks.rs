@@ -43,11 +43,12 @@ pub(super) fn doctor(sources: &Sources) -> ExitCode {
                 findings.warn(warning);
             }
             check_secret(&loaded.config, &mut findings);
-            check_database(&loaded.config, &mut findings);
+            let bus = doctor::open_bus(&loaded.config);
+            let opened = bus.as_ref().and_then(|bus| bus.as_ref().ok());
+            check_database(&loaded.config, opened, &mut findings);
             check_address(&loaded.config, &findings);
-            let node = parts::random_node(&SystemRandom);
             let asked = block_on(async {
-                doctor::check_bus(&loaded.config, node, &mut findings).await;
+                doctor::check_bus(bus, &mut findings).await;
                 doctor::check_proxy(&loaded.config, &mut findings).await;
             });
             if let Err(error) = asked {
@@ -75,7 +76,7 @@ fn check_secret(config: &Config, findings: &mut Findings) {
     }
 }
 
-fn check_database(config: &Config, findings: &mut Findings) {
+fn check_database(config: &Config, bus: Option<&doctor::OpenBus>, findings: &mut Findings) {
     if let Some(file) = config.database.file() {
         for notice in file_notices(file) {
             findings.warn(&notice);
@@ -87,7 +88,11 @@ fn check_database(config: &Config, findings: &mut Findings) {
     let checked = with_this_store(opening, async |store| {
         store.check().await?;
         findings.good("the database answers and can be written");
-        doctor::check_cluster(config, node, &*store, findings).await
+        doctor::check_clock(&*store, findings).await?;
+        match bus {
+            Some(bus) => doctor::check_cluster(node, bus.name(), &*store, findings).await,
+            None => Ok(()),
+        }
     });
     match checked {
         Ok(()) => {}

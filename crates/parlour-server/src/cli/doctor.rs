@@ -17,7 +17,12 @@ use parlour_core::{
 use reqwest::{Response, header};
 
 use super::checks::Findings;
-use crate::{config::Config, http::health::SEEN, parts, system::SystemClock};
+use crate::{
+    config::Config,
+    http::health::SEEN,
+    parts,
+    system::{SystemClock, SystemRandom},
+};
 
 /// From here on the difference of two clocks is told.
 const SKEW: Duration = Duration::from_secs(1);
@@ -31,13 +36,8 @@ const DOCTOR: &str = "doctor";
 /// How long a bus, or a proxy, may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The database's clock, and who else is there: other versions, other buses.
-pub(super) async fn check_cluster(
-    config: &Config,
-    node: NodeId,
-    store: &dyn Store,
-    findings: &mut Findings,
-) -> anyhow::Result<()> {
+/// Whether the database has the same time.
+pub(super) async fn check_clock(store: &dyn Store, findings: &mut Findings) -> anyhow::Result<()> {
     let begun = Instant::now();
     let theirs = store.database_time().await?;
     // The answer was given between asking and hearing it: half of the time is the best guess.
@@ -50,16 +50,22 @@ pub(super) async fn check_cluster(
         skew if skew >= SKEW => findings.warn(&text),
         _ => findings.good(&text),
     }
-    if config.bus.redis_url.is_none() {
-        return Ok(());
-    }
+    Ok(())
+}
+
+/// Who else is on the database: other versions, other buses.
+pub(super) async fn check_cluster(
+    node: NodeId,
+    bus: &Arc<str>,
+    store: &dyn Store,
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
     let version = env!("CARGO_PKG_VERSION");
-    let (bus, _) = open_bus(config, node)?;
     let own = Node {
         id: node,
         version: version.into(),
         address: DOCTOR.into(),
-        bus: bus.name.clone(),
+        bus: bus.clone(),
         started_at: 0,
     };
     let others: Vec<Node> = store
@@ -76,24 +82,43 @@ pub(super) async fn check_cluster(
                 other.address, other.version
             ));
         }
-        if !other.bus.is_empty() && other.bus != bus.name {
+        if !other.bus.is_empty() && other.bus != *bus {
             findings.bad(&format!(
                 "{} is on the bus {}, this configuration names {}: they would not hear each other",
-                other.address, other.bus, bus.name
+                other.address, other.bus, bus
             ));
         }
     }
     Ok(())
 }
 
-/// Whether the bus carries something there and back.
-pub(super) async fn check_bus(config: &Config, node: NodeId, findings: &mut Findings) {
-    if config.bus.redis_url.is_none() {
-        return findings.good("no bus is configured: this is a single process");
+/// A bus that nothing goes over yet, and who would hear it.
+pub(super) struct OpenBus {
+    opened: Opened,
+    _ear: Arc<dyn BusListener>,
+}
+
+impl OpenBus {
+    /// Which bus it is.
+    pub(super) const fn name(&self) -> &Arc<str> {
+        &self.opened.name
     }
-    let (opened, _ear) = match open_bus(config, node) {
-        Ok(opened) => opened,
-        Err(error) => return findings.bad(&format!("{error:#}")),
+}
+
+/// Opens the bus that is configured; `None` where there is none.
+pub(super) fn open_bus(config: &Config) -> Option<anyhow::Result<OpenBus>> {
+    config.bus.redis_url.as_ref()?;
+    let ear: Arc<dyn BusListener> = Arc::new(Deaf);
+    let opened = parts::open_redis(&config.bus, parts::random_node(&SystemRandom), ear.clone());
+    Some(opened.map(|opened| OpenBus { opened, _ear: ear }))
+}
+
+/// Whether the bus carries something there and back.
+pub(super) async fn check_bus(bus: Option<anyhow::Result<OpenBus>>, findings: &mut Findings) {
+    let OpenBus { opened, _ear } = match bus {
+        None => return findings.good("no bus is configured: this is a single process"),
+        Some(Err(error)) => return findings.bad(&format!("{error:#}")),
+        Some(Ok(bus)) => bus,
     };
     let Opened { bus, driver, name, .. } = opened;
     let begun = Instant::now();
@@ -115,11 +140,6 @@ pub(super) async fn check_bus(config: &Config, node: NodeId, findings: &mut Find
         findings
             .bad(&format!("the bus {name} cannot be used: nothing came back within {PATIENCE:?}"));
     }
-}
-
-fn open_bus(config: &Config, node: NodeId) -> anyhow::Result<(Opened, Arc<dyn BusListener>)> {
-    let ear: Arc<dyn BusListener> = Arc::new(Deaf);
-    Ok((parts::open_redis(&config.bus, node, ear.clone())?, ear))
 }
 
 /// Nobody listens to what a command hears.

@@ -1,21 +1,17 @@
-//! Brings the schema up to date: ordered SQL from the binary, remembered with its SHA-256 so that an altered one is
-//! noticed. Everything that is missing goes into one transaction, and processes that start together take turns.
+//! Brings the schema up to date ([`crate::migrations`]). Everything that is missing goes into one transaction, and processes
+//! that start together take turns.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
 use tokio_postgres::{Client, GenericClient};
 
-use crate::OpenError;
+use crate::{
+    OpenError,
+    migrations::{Migration, checksum, missing},
+};
 
 /// Who migrates holds this advisory lock: "Parlmigr".
 const LOCK: i64 = 0x5061_726c_6d69_6772;
-
-/// A step of the schema. Its version is its place in [`ALL`], from one.
-pub(super) struct Migration {
-    pub(super) name: &'static str,
-    pub(super) sql: &'static str,
-}
 
 /// Every step there is. Applied ones never change; new ones come after them.
 pub(super) const ALL: &[Migration] = &[Migration {
@@ -51,20 +47,7 @@ pub(super) async fn pending<'m>(
         .iter()
         .map(|row| (row.get(0), row.get(1)))
         .collect();
-    if applied.len() > all.len() {
-        return Err(OpenError::Newer {
-            file: place.into(),
-            found: version(applied.len()),
-            known: version(all.len()),
-        });
-    }
-    let (known, missing) = all.split_at(applied.len());
-    for (migration, (name, sha256)) in known.iter().zip(applied) {
-        if migration.name != name || checksum(migration.sql) != sha256 {
-            return Err(OpenError::Altered { file: place.into(), name });
-        }
-    }
-    Ok(missing)
+    missing(applied, Path::new(place), all)
 }
 
 /// Applies what is missing and returns its names.
@@ -110,14 +93,4 @@ pub(super) fn server_error(
     source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> OpenError {
     OpenError::Database { file: PathBuf::from(place), source: source.into() }
-}
-
-fn version(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
-}
-
-fn checksum(sql: &str) -> String {
-    // Line ends are the checkout's business.
-    let digest = Sha256::digest(sql.replace("\r\n", "\n").as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,21 +1,16 @@
-//! Brings the schema up to date: ordered SQL from the binary, each file in a transaction of its own, each
-//! remembered with its SHA-256 so that an altered one is noticed.
+//! Brings the schema up to date ([`crate::migrations`]), each step in a transaction of its own.
 
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
-use sha2::{Digest, Sha256};
 
-use crate::OpenError;
+use crate::{
+    OpenError,
+    migrations::{Migration, checksum, missing, version},
+};
 
 /// "Parl", so that `file` and we can tell whose database it is.
 const APPLICATION_ID: i64 = 0x5061_726c;
-
-/// A step of the schema. Its version is its place in [`ALL`], from one.
-pub(super) struct Migration {
-    pub(super) name: &'static str,
-    pub(super) sql: &'static str,
-}
 
 /// Every step there is. Applied ones never change; new ones come after them.
 pub(super) const ALL: &[Migration] = &[
@@ -56,20 +51,7 @@ pub(super) fn pending<'m>(
         .prepare("SELECT name, sha256 FROM migrations ORDER BY version")
         .and_then(|mut rows| rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
         .map_err(database)?;
-    if applied.len() > all.len() {
-        return Err(OpenError::Newer {
-            file: file.to_owned(),
-            found: version(applied.len()),
-            known: version(all.len()),
-        });
-    }
-    let (known, missing) = all.split_at(applied.len());
-    for (migration, (name, sha256)) in known.iter().zip(applied) {
-        if migration.name != name || checksum(migration.sql) != sha256 {
-            return Err(OpenError::Altered { file: file.to_owned(), name });
-        }
-    }
-    Ok(missing)
+    missing(applied, file, all)
 }
 
 /// Applies what is missing and returns its names.
@@ -121,14 +103,4 @@ pub(super) fn database_error(file: &Path, source: rusqlite::Error) -> OpenError 
         return OpenError::Foreign(file.to_owned());
     }
     OpenError::Database { file: file.to_owned(), source: Box::new(source) }
-}
-
-fn version(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
-}
-
-fn checksum(sql: &str) -> String {
-    // Line ends are the checkout's business.
-    let digest = Sha256::digest(sql.replace("\r\n", "\n").as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

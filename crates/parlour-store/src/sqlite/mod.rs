@@ -55,7 +55,7 @@ use self::{
     readers::Readers,
     writer::{Counters, Jobs, Pen, Writer},
 };
-use crate::{OpenError, OpenOptions};
+use crate::{OpenError, OpenOptions, migrations::Migration};
 
 pub(crate) use backup::{back_up, renew, restore};
 pub(crate) use copy::CopySide;
@@ -292,9 +292,8 @@ pub(crate) fn migrate(place: Place) -> Result<Vec<String>, OpenError> {
 
 /// Names what is missing. The database may be in use.
 pub(crate) fn pending_migrations(place: Place) -> Result<Vec<String>, OpenError> {
-    let names = |missing: &[migrate::Migration]| {
-        missing.iter().map(|migration| migration.name.to_owned()).collect()
-    };
+    let names =
+        |missing: &[Migration]| missing.iter().map(|migration| migration.name.to_owned()).collect();
     match place {
         Place::File(path) if path.exists() => {
             let connection = file::connect_reader(&path)?;
