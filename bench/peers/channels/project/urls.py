@@ -1,0 +1,3 @@
+"""Nothing is served over plain HTTP here."""
+
+urlpatterns = []
