@@ -72,18 +72,19 @@ everything() {
     skip "licences and advisories of Rust dependencies: cargo-deny is not installed (cargo install cargo-deny)"
   fi
 
-  if stage "server build" "" cargo build --locked -p parlour-server -p parlour-harness --bins; then
+  # Everything is built at once: packages built one by one have other features in common, and most is built twice.
+  local run_tests=(cargo test --workspace --all-targets --locked --no-fail-fast) sums='^test result: '
+  if cargo nextest --version >/dev/null 2>&1; then
+    run_tests=(cargo nextest run --workspace --locked --no-fail-fast) sums='^ *Summary '
+  fi
+  if stage "rust build" "" "${run_tests[@]}" --no-run; then
     export PARLOUR_BIN
     case $(target_dir) in
       /*) PARLOUR_BIN=$(target_dir)/debug/parlour ;;
       *) PARLOUR_BIN=$PWD/$(target_dir)/debug/parlour ;;
     esac
   fi
-  if cargo nextest --version >/dev/null 2>&1; then
-    stage "rust tests" '^ *Summary ' cargo nextest run --workspace --locked --no-fail-fast
-  else
-    stage "rust tests" '^test result: ' cargo test --workspace --all-targets --locked --no-fail-fast
-  fi
+  stage "rust tests" "$sums" "${run_tests[@]}"
   stage "rust examples in documentation" '^test result: ' cargo test --workspace --doc --locked --no-fail-fast
 
   stage "typescript format, lints and types" "" js check

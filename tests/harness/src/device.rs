@@ -17,6 +17,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::{
     held::{Held, Marks, Position},
@@ -127,7 +128,8 @@ impl Device {
         self.recorder.add(What::Connected { device, conn, user });
         let resumed = self.resume(conn).await;
         if resumed.is_err() {
-            self.ended(None);
+            // If it stands still, the device gives it up.
+            self.cut();
             return resumed;
         }
         self.again = self.open.keys().copied().collect();
@@ -175,8 +177,10 @@ impl Device {
 
     /// Loses the connection, as a phone does in a tunnel.
     pub fn cut(&mut self) {
-        self.cause = Some(Cause::Client);
-        self.ended(None);
+        if self.is_connected() {
+            self.cause = Some(Cause::Client);
+            self.ended(None);
+        }
     }
 
     /// Closes the connection.
@@ -227,11 +231,17 @@ impl Device {
         let patience = self.patience;
         loop {
             let (_, socket) = self.socket.as_mut().context("not connected")?;
-            let (frame, text) = socket.frame(patience).await?;
-            if frame["type"] == "reply" && frame["id"] == id {
-                return self.resumed(&frame);
+            let came = timeout(patience, socket.receive()).await.context("no frame came")??;
+            match came {
+                Incoming::Frame(frame, _) if frame["type"] == "reply" && frame["id"] == id => {
+                    return self.resumed(&frame);
+                }
+                Incoming::Frame(frame, text) => self.apply(conn, &frame, &text)?,
+                Incoming::End(code) => {
+                    self.ended(code);
+                    bail!("the connection ended ({code:?})");
+                }
             }
-            self.apply(conn, &frame, &text)?;
         }
     }
 

@@ -54,7 +54,7 @@ pub fn binary() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("PARLOUR_BIN") {
         return Ok(path.into());
     }
-    build(&["-p", "parlour-server", "--bin", "parlour"], "parlour")
+    build(&["--workspace", "--bin", "parlour"], "parlour")
 }
 
 /// The server with faults on purpose. It shares everything with the ordinary build but the crates that have
@@ -63,15 +63,25 @@ pub fn binary() -> Result<PathBuf> {
 /// # Errors
 /// When it cannot be built.
 pub fn mutant_binary() -> Result<PathBuf> {
-    let what = ["-p", "parlour-harness", "--features", "mutants", "--bin", "parlour-mutant"];
-    build(&what, "parlour-mutant")
+    mutant("parlour-mutant")
+}
+
+/// A program with the faults on purpose. Both are built at once, and as part of the whole workspace: what they are made of
+/// is then what the ordinary tests are made of, but for the crates with the faults.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn mutant(name: &str) -> Result<PathBuf> {
+    let features = "parlour-harness/mutants,parlour-simulation/mutants";
+    let programs = ["--bin", "parlour-mutant", "--bin", "parlour-simulation-mutant"];
+    build(&[&["--workspace", "--features", features], &programs[..]].concat(), name)
 }
 
 /// Builds a program of the workspace, and says where it is.
 ///
 /// # Errors
 /// When it cannot be built.
-pub fn build(what: &[&str], name: &str) -> Result<PathBuf> {
+fn build(what: &[&str], name: &str) -> Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let mut cargo = Command::new("cargo");
     cargo.current_dir(&root).args(["build", "--locked", "--quiet"]).args(what);

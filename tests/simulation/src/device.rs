@@ -178,8 +178,10 @@ impl Device {
 
     /// Loses the connection, as a phone does in a tunnel.
     pub fn cut(&mut self) {
-        self.cause = Some(Cause::Client);
-        self.ended(None);
+        if self.socket.is_some() {
+            self.cause = Some(Cause::Client);
+            self.ended(None);
+        }
     }
 
     /// Closes the connection.

@@ -57,6 +57,10 @@ impl Native {
         let mut patience = Patience::default();
         let mut told = false;
         loop {
+            if self.phases.has_changed()? {
+                // Also while it was away.
+                told = false;
+            }
             let phase = self.phases.borrow_and_update().clone();
             if matches!(phase, Phase::Part) {
                 self.device.record_state();

@@ -86,6 +86,10 @@ impl Robot {
         let (mut patience, mut told, mut loaded) = (Patience::default(), false, 0);
         let mut next = Instant::now();
         loop {
+            if self.phases.has_changed()? {
+                // Also while it was away.
+                told = false;
+            }
             let phase = self.phases.borrow_and_update().clone();
             if matches!(phase, Phase::Part) {
                 self.ended(conn);

@@ -8,6 +8,7 @@
 
 mod contract;
 mod crash;
+mod device;
 mod documents;
 mod drop;
 mod matrix;

@@ -2,16 +2,14 @@
 
 use std::process::Command;
 
-use parlour_harness::process::build;
+use parlour_harness::process::mutant;
 
 /// Seeds within which a fault is found.
 const SEEDS: &str = "12";
 
 #[test]
 fn every_fault_on_purpose_is_found_within_a_few_seeds() {
-    let what =
-        ["-p", "parlour-simulation", "--features", "mutants", "--bin", "parlour-simulation-mutant"];
-    let program = build(&what, "parlour-simulation-mutant").unwrap();
+    let program = mutant("parlour-simulation-mutant").unwrap();
     let mutants = [
         "skip_seq",
         "swap_frames",
@@ -20,11 +18,11 @@ fn every_fault_on_purpose_is_found_within_a_few_seeds() {
         "serve_ex_participant",
         "drop_tail",
     ];
-    for mutant in mutants {
+    for mutation in mutants {
         let output =
-            Command::new(&program).arg(SEEDS).env("PARLOUR_MUTANT", mutant).output().unwrap();
+            Command::new(&program).arg(SEEDS).env("PARLOUR_MUTANT", mutation).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
-        println!("{mutant}: {said}");
-        assert!(output.status.success(), "the simulation is blind to {mutant}: {said}");
+        println!("{mutation}: {said}");
+        assert!(output.status.success(), "the simulation is blind to {mutation}: {said}");
     }
 }
