@@ -173,7 +173,7 @@ const sockudo = {
 };
 
 const nchan = {
-  pair: (port, user) => new Client(`ws://127.0.0.1:${port}/pubsub/${pairChannel(user)}`).opened(),
+  pair: (port, user) => new Client(`ws://127.0.0.1:${port}/pubsub/${pairChannel(user).replace('private-', '')}`).opened(),
   room: (port) => new Client(`ws://127.0.0.1:${port}/pubsub/room`).opened(),
   refused: async () => {},
   say: (client, _to, text, from) => client.send({ from, text }),

@@ -56,6 +56,7 @@ start_postgres() {
   # It refuses to be root.
   if [ "$(id -u)" -eq 0 ]; then
     chown nobody "$state/postgres"
+    chmod a+x "$(dirname "$state")" "$state"
     runner=(--reuid nobody --regid nogroup --clear-groups)
   fi
   setpriv "${runner[@]}" --pdeathsig INT "$programs/initdb" -D "$state/postgres/data" -A trust -U bench -E UTF8 \
