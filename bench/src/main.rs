@@ -1,0 +1,159 @@
+//! `parlour-bench`: measures targets in scenarios, and writes figures, tables and charts.
+#![expect(clippy::print_stdout, reason = "a program for a terminal")]
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use parlour_bench::{
+    figures::Figures,
+    report,
+    scenario::{self, SCENARIOS, Scenario, Setting, Size},
+    sockets::allow_files,
+    target::{self, TARGETS, Target},
+};
+use parlour_harness::load::pin_generator;
+
+/// Measures Parlour, the floors and other servers with the same clients and the same messages.
+#[derive(Parser, Debug)]
+struct Arguments {
+    /// Which, separated by commas; all that are installed, if not said. `--list` names them.
+    #[arg(long, value_delimiter = ',')]
+    targets: Vec<String>,
+    /// What is measured, separated by commas; everything, if not said.
+    #[arg(long, value_delimiter = ',')]
+    scenarios: Vec<String>,
+    /// How long each measurement takes [default: 10, or 3 with --short]
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// How often everything is measured; medians are reported [default: 3, or 1 with --short]
+    #[arg(long)]
+    runs: Option<u64>,
+    /// Less of everything.
+    #[arg(long)]
+    short: bool,
+    /// Connected pairs.
+    #[arg(long, default_value_t = 100)]
+    pairs: usize,
+    /// Idle connections, and connections that come back at once [default: 5000]
+    #[arg(long)]
+    crowd: Option<usize>,
+    /// Where `figures.jsonl` and the report are written; only printed, if not said.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Adds to the figures that are there.
+    #[arg(long)]
+    append: bool,
+    /// Names targets and scenarios.
+    #[arg(long)]
+    list: bool,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    if arguments.list {
+        println!("targets: {}", names(TARGETS.iter().map(|target| target.name)));
+        println!("scenarios: {}", names(SCENARIOS.iter().map(|scenario| scenario.name)));
+        return Ok(());
+    }
+    let (targets, scenarios) = chosen(&arguments)?;
+    let size = size(&arguments);
+    allow_files(2 * size.typing.max(size.idle).max(size.storm) + 200)?;
+    let pinned = pin_generator();
+    if !pinned {
+        println!("only one core: target and generator share it");
+    }
+    let mut sheet = Sheet::open(&arguments)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut failed = 0;
+    for run in 1..=arguments.runs.unwrap_or(if arguments.short { 1 } else { 3 }) {
+        for scenario in &scenarios {
+            for target in &targets {
+                let setting = Setting { runtime: &runtime, target, size, pinned };
+                match measure(scenario, &setting, run) {
+                    Ok(Some(figures)) => sheet.add(&figures)?,
+                    Ok(None) => {}
+                    // The others are measured all the same.
+                    Err(error) => {
+                        failed += 1;
+                        println!("{} on {}: {error:#}", scenario.name, target.name);
+                    }
+                }
+            }
+        }
+    }
+    if let Some(folder) = &arguments.out {
+        report::write(folder)?;
+    }
+    anyhow::ensure!(failed == 0, "{failed} measurements failed");
+    Ok(())
+}
+
+fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {
+    all.collect::<Vec<_>>().join(", ")
+}
+
+fn chosen(arguments: &Arguments) -> Result<(Vec<Target>, Vec<Scenario>)> {
+    let targets = match arguments.targets.as_slice() {
+        [] => TARGETS.iter().filter(|target| target.is_installed()).copied().collect(),
+        names => names.iter().map(|name| target::named(name)).collect::<Result<_>>()?,
+    };
+    let scenarios = match arguments.scenarios.as_slice() {
+        [] => SCENARIOS.to_vec(),
+        names => names.iter().map(|name| scenario::named(name)).collect::<Result<_>>()?,
+    };
+    Ok((targets, scenarios))
+}
+
+fn size(arguments: &Arguments) -> Size {
+    let crowd = arguments.crowd.unwrap_or(5_000);
+    Size {
+        time: Duration::from_secs(arguments.seconds.unwrap_or(if arguments.short {
+            3
+        } else {
+            10
+        })),
+        pairs: arguments.pairs,
+        idle: crowd,
+        storm: crowd,
+        typing: if arguments.short { 1_000 } else { 2_000 },
+    }
+}
+
+fn measure(scenario: &Scenario, setting: &Setting<'_>, run: u64) -> Result<Option<Figures>> {
+    let Some(mut figures) = scenario.measure(setting)? else { return Ok(None) };
+    figures.target = setting.target.name.into();
+    figures.scenario = scenario.name.into();
+    figures.run = run;
+    Ok(Some(figures))
+}
+
+/// Where figures are written, a line each, as soon as they are known.
+struct Sheet(Option<fs::File>);
+
+impl Sheet {
+    fn open(arguments: &Arguments) -> Result<Self> {
+        let Some(folder) = &arguments.out else { return Ok(Self(None)) };
+        fs::create_dir_all(folder)?;
+        let path = folder.join(Path::new("figures.jsonl"));
+        let mut options = OpenOptions::new();
+        options.create(true).write(true).append(arguments.append).truncate(!arguments.append);
+        let file =
+            options.open(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self(Some(file)))
+    }
+
+    fn add(&mut self, figures: &Figures) -> Result<()> {
+        let line = figures.line()?;
+        println!("{line}");
+        if let Some(file) = &mut self.0 {
+            writeln!(file, "{line}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! Many who mostly say nothing: memory of each connection, and how soon all are back when all were cut.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::{Setting, talk};
+use crate::{
+    clients::{Clients, Nobody},
+    figures::Figures,
+    meter::Meter,
+    target::{Cast, Running},
+    traffic::{self, Pace, Plan},
+};
+
+/// One in so many comes before the others, so that what the target holds in any case is not counted as theirs.
+const FIRST: usize = 10;
+
+/// How often memory is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Memory that changes by less between two looks is steady.
+const STEADY_KIB: u64 = 64;
+
+/// Memory before anybody has come, and of each connection.
+pub(super) fn idle(setting: &Setting<'_>) -> Result<Figures> {
+    let count = setting.size.idle;
+    let (running, mut clients) = setting.start(Cast { pairs: count / 2, room: 0 })?;
+    let before = settled(&running, &mut clients)?;
+    let first = count / FIRST;
+    clients.connect(0..first)?;
+    let some = settled(&running, &mut clients)?;
+    let begun = Instant::now();
+    clients.connect(first..count)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let all = settled(&running, &mut clients)?;
+    let mut figures = Figures {
+        rss_kib_before: Some(before),
+        rss_kib_after: Some(all),
+        kib_per_connection: Some((all as f64 - some as f64) / (count - first) as f64),
+        seconds: Some(seconds),
+        ..Figures::default()
+    };
+    figures.note(&format!("{count} connections"));
+    Ok(figures)
+}
+
+/// All are cut at once and come back; then each pair says one thing, to see that they hear.
+pub(super) fn storm(setting: &Setting<'_>) -> Result<Figures> {
+    let count = setting.size.storm;
+    let (running, mut clients) = setting.start(Cast { pairs: count / 2, room: 0 })?;
+    clients.connect(0..count)?;
+    let before = settled(&running, &mut clients)?;
+    clients.cut_all();
+    let (meter, begun) = (Meter::start(&running), Instant::now());
+    clients.connect(0..count)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let seen = meter.stop(&running);
+    let after = settled(&running, &mut clients)?;
+
+    let senders = (0..count).step_by(2).collect();
+    // Each has time for one message.
+    let plan =
+        Plan { time: Duration::ZERO, ..talk::plan(setting, senders, false, Pace::Closed(1)) };
+    let mut outcome = traffic::run(&mut clients, plan)?;
+    let mut figures = Figures::default();
+    figures.take(&mut outcome, 0.0);
+    figures.per_second = Some(count as f64 / seconds);
+    figures.seconds = Some(seconds);
+    figures.cpu_ms_per_1000 = Some(seen.cpu_seconds * 1e6 / count as f64);
+    (figures.p50_ms, figures.p99_ms, figures.max_ms) = (None, None, None);
+    figures.rss_kib_before = Some(before);
+    figures.rss_kib_after = Some(after);
+    seen.remark(&mut figures);
+    figures.note(&format!("{count} connections"));
+    Ok(figures)
+}
+
+/// Resident memory once it has stopped changing. Pings are answered meanwhile.
+fn settled(running: &Running, clients: &mut Clients) -> Result<u64> {
+    let mut last = running.resident_kib()?;
+    for _ in 0..20 {
+        let begun = Instant::now();
+        while begun.elapsed() < LOOK {
+            clients.turn(LOOK.saturating_sub(begun.elapsed()), &mut Nobody)?;
+        }
+        let now = running.resident_kib()?;
+        if now.abs_diff(last) < STEADY_KIB {
+            return Ok(now);
+        }
+        last = now;
+    }
+    Ok(last)
+}

@@ -1,0 +1,1 @@
+//! The generator, tested on servers that misbehave.
