@@ -1,0 +1,92 @@
+//! The figures in the order in which the report tells of them.
+
+use super::{
+    figure::Figure,
+    scenarios::{self, Kind, Measure, Side, side},
+};
+
+/// Everything that was measured.
+pub(super) struct Story {
+    /// Scenario by scenario.
+    pub(super) tales: Vec<Tale>,
+}
+
+/// One scenario.
+pub(super) struct Tale {
+    /// Its name in the figures.
+    pub(super) name: String,
+    /// What it is called.
+    pub(super) heading: String,
+    /// How it is presented.
+    pub(super) kind: Kind,
+    /// One for each target, or for each point of a curve: floors first, then ours, then the others.
+    pub(super) figures: Vec<Figure>,
+}
+
+impl Story {
+    /// Puts medians in order.
+    #[must_use]
+    pub(super) fn new(figures: Vec<Figure>) -> Self {
+        let mut tales: Vec<(usize, Tale)> = Vec::new();
+        for figure in figures {
+            if let Some((_, tale)) = tales.iter_mut().find(|(_, tale)| tale.name == figure.scenario)
+            {
+                tale.figures.push(figure);
+                continue;
+            }
+            let (place, kind) = scenarios::named(&figure.scenario);
+            let name = figure.scenario.clone();
+            let titles = [kind.title, scenarios::growth(&name).title, &name];
+            let heading = titles.into_iter().find(|title| !title.is_empty()).unwrap_or_default();
+            let heading = heading.to_owned();
+            tales.push((place, Tale { name, heading, kind, figures: vec![figure] }));
+        }
+        tales.sort_by_key(|(place, _)| *place);
+        let mut tales: Vec<Tale> = tales.into_iter().map(|(_, tale)| tale).collect();
+        for tale in &mut tales {
+            tale.figures.sort_by_key(|figure| side(&figure.target));
+        }
+        Self { tales }
+    }
+
+    /// The targets of a side, in the order of the figures.
+    #[must_use]
+    pub(super) fn targets(&self, wanted: Side) -> Vec<&str> {
+        let mut targets: Vec<&str> = Vec::new();
+        let all = self.tales.iter().filter(|tale| !tale.grows()).flat_map(|tale| &tale.figures);
+        for figure in all.filter(|figure| side(&figure.target) == wanted) {
+            if !targets.contains(&figure.target.as_str()) {
+                targets.push(&figure.target);
+            }
+        }
+        targets
+    }
+
+    /// The variant of ours that others are compared with.
+    #[must_use]
+    pub(super) fn reference(&self) -> Option<&str> {
+        let ours = self.targets(Side::Ours);
+        ours.iter().find(|target| **target == "parlour-native").or_else(|| ours.first()).copied()
+    }
+}
+
+impl Tale {
+    /// Whether it is a growth curve.
+    #[must_use]
+    pub(super) fn grows(&self) -> bool {
+        self.figures.iter().any(|figure| figure.at.is_some())
+    }
+
+    /// A figure of a target, where it is no curve.
+    #[must_use]
+    pub(super) fn value(&self, target: &str, measure: &Measure) -> Option<f64> {
+        let found = self.figures.iter().find(|f| f.target == target && f.at.is_none());
+        measure.of(found?)
+    }
+
+    /// What is compared, in words.
+    #[must_use]
+    pub(super) fn what(&self, measure: &Measure) -> String {
+        format!("{}: {}", self.heading, measure.title)
+    }
+}
