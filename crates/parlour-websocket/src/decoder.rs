@@ -37,6 +37,8 @@ pub struct Decoder {
     head_bytes: u8,
     masked: bool,
     deflate: bool,
+    /// Only control frames are of interest any more.
+    deaf: bool,
     /// After a close or an error.
     finished: bool,
     /// The last call lent the control frame in `partial`.
@@ -84,6 +86,7 @@ impl Decoder {
             head_bytes: 0,
             masked: true,
             deflate: false,
+            deaf: false,
             finished: false,
             lent_control: false,
             frame: None,
@@ -110,6 +113,12 @@ impl Decoder {
     pub const fn with_deflate(mut self) -> Self {
         self.deflate = true;
         self
+    }
+
+    /// Passes over text and binary messages from now on, without keeping, inflating or checking
+    /// what they say: for the end of a connection, when only the peer's close is waited for.
+    pub const fn ignore_data(&mut self) {
+        self.deaf = true;
     }
 
     /// Takes the next message from the front of `input`, which is left with the bytes after it.
@@ -265,6 +274,10 @@ impl Decoder {
         let held = self.partial.as_ref().map_or(0, |partial| partial.message_bytes());
         if last {
             self.message = None;
+        }
+        if self.deaf {
+            self.partial = None;
+            return Ok(None);
         }
         if open.compressed {
             return self.take_compressed(open, last, frame.missing, payload);

@@ -43,15 +43,21 @@ impl Deflater {
 
     /// A compressed text message, or `None` if it would not be smaller than the plain one.
     pub fn text(&mut self, text: &str) -> Option<Frame> {
-        self.frame(Opcode::Text, text.as_bytes())
+        self.compressed(Opcode::Text, text.as_bytes())
     }
 
     /// A compressed binary message, or `None` if it would not be smaller than the plain one.
     pub fn binary(&mut self, payload: &[u8]) -> Option<Frame> {
-        self.frame(Opcode::Binary, payload)
+        self.compressed(Opcode::Binary, payload)
     }
 
-    fn frame(&mut self, opcode: Opcode, payload: &[u8]) -> Option<Frame> {
+    /// The compressed form of a text or binary frame, or `None` if it would not be smaller. Control
+    /// frames are never compressed (RFC 7692 section 6.1), nor is anything twice.
+    pub fn frame(&mut self, plain: &Frame) -> Option<Frame> {
+        self.compressed(plain.plain_opcode()?, plain.payload())
+    }
+
+    fn compressed(&mut self, opcode: Opcode, payload: &[u8]) -> Option<Frame> {
         self.compress.reset();
         self.scratch.clear();
         self.scratch.shrink_to(KEPT_SCRATCH_BYTES);
@@ -141,7 +147,7 @@ fn inflate_part(
 #[cfg(test)]
 mod tests {
     use super::{Deflater, inflate};
-    use crate::ProtocolError;
+    use crate::{Frame, ProtocolError};
 
     #[test]
     fn the_examples_of_rfc_7692_inflate() {
@@ -183,6 +189,22 @@ mod tests {
         let frame = Deflater::new(9, 15).binary(&vec![0; 16 << 20]).unwrap();
         assert!(frame.len() < 20_000);
         assert_eq!(inflate(frame.payload(), 64 << 10), Err(ProtocolError::MessageTooBig));
+    }
+
+    #[test]
+    fn a_frame_is_compressed_as_its_message_would_be() {
+        let text = "to be or not to be, ".repeat(20);
+        let mut deflater = Deflater::new(6, 15);
+        let compressed = deflater.text(&text);
+        assert!(compressed.is_some());
+        assert_eq!(deflater.frame(&Frame::text(&text)), compressed);
+        assert_eq!(
+            deflater.frame(&Frame::binary(text.as_bytes())),
+            deflater.binary(text.as_bytes())
+        );
+        assert_eq!(deflater.frame(&Frame::ping(&[7; 100])), None);
+        assert_eq!(deflater.frame(&Frame::close(1000, &"a".repeat(100))), None);
+        assert_eq!(compressed.and_then(|frame| deflater.frame(&frame)), None, "twice");
     }
 
     #[test]

@@ -120,6 +120,19 @@ impl Frame {
         self.0.first().is_some_and(|first| first & 0x40 != 0)
     }
 
+    /// Whether both are clones of one frame: they have the same bytes at the same place.
+    #[must_use]
+    pub fn shares_bytes_with(&self, other: &Self) -> bool {
+        std::ptr::eq(self.as_bytes(), other.as_bytes())
+    }
+
+    /// What kind of message it carries, if it carries one that is not compressed.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn plain_opcode(&self) -> Option<Opcode> {
+        let opcode = self.0.first().filter(|_| !self.is_compressed()).map(|first| first & 0x0f);
+        [Opcode::Text, Opcode::Binary].into_iter().find(|known| opcode == Some(*known as u8))
+    }
+
     /// Whether this is a close frame: nothing may be sent after it (RFC 6455 section 5.5.1).
     #[must_use]
     pub fn is_close(&self) -> bool {

@@ -100,3 +100,23 @@ fn a_cut_ping_in_an_empty_message_leaves_nothing_behind() {
     assert_eq!(feed(&mut decoder, &raw(0x80, b"")), Ok(1));
     assert_eq!(decoder.capacity(), 0);
 }
+
+#[cfg(feature = "deflate")]
+#[test]
+fn who_only_waits_for_the_end_keeps_and_inflates_nothing() {
+    let mut decoder = Decoder::server(Limits::default()).with_deflate();
+    assert_eq!(feed(&mut decoder, &raw(0x01, &[b'a'; 1000])), Ok(0));
+    let close = raw(0x88, b"\x03\xe8bye");
+    decoder.ignore_data();
+    assert_eq!(feed(&mut decoder, &raw(0x80, b"\xff")), Ok(0));
+    assert_eq!(decoder.capacity(), 0);
+    // No deflate stream, and no text.
+    assert_eq!(feed(&mut decoder, &raw(0xc1, &[0xff; 1000])), Ok(0));
+    assert_eq!(feed(&mut decoder, &raw(0x82, &[0; 1000])[..500]), Ok(0));
+    assert_eq!(decoder.capacity(), 0);
+    assert_eq!(feed(&mut decoder, &[0; 508]), Ok(0));
+    assert_eq!(feed(&mut decoder, &raw(0x89, b"?")), Ok(1));
+    assert_eq!(feed(&mut decoder, &close[..7]), Ok(0));
+    assert_eq!(feed(&mut decoder, &close[7..]), Ok(1));
+    assert!(decoder.is_finished());
+}

@@ -48,6 +48,8 @@ fn a_writer_that_fails_makes_no_frame() {
 fn clones_share_the_bytes() {
     let frame = Frame::text("shared");
     assert_eq!(frame.clone().as_bytes().as_ptr(), frame.as_bytes().as_ptr());
+    assert!(frame.shares_bytes_with(&frame.clone()));
+    assert!(!frame.shares_bytes_with(&Frame::text("shared")));
 }
 
 #[test]
