@@ -25,7 +25,7 @@ use crate::{
     config::{Config, Loaded},
     demo,
     gateway::{
-        self, Admission, Cluster, Dispatcher, Gateway, Hub,
+        self, Admission, Cluster, Compression, Dispatcher, Gateway, Hub,
         cluster::{self, Ear},
         listener,
         socket::Listener,
@@ -138,6 +138,7 @@ impl App {
             admission: Admission::new(limits),
             inbox,
             cluster: cluster.clone(),
+            compression: Compression::of(&config.server),
             dialects: config.dialects.clone(),
             drain_spread: DRAIN_SPREAD.min(config.server.drain.0 / 3),
             connections: AtomicU64::new(0),

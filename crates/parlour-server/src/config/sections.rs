@@ -59,6 +59,13 @@ pub struct ServerSection {
     /// Folder for files that the server keeps beside its database, such as the secret that it made for
     /// itself. Without it: the folder of the database file.
     pub data_dir: Option<PathBuf>,
+    /// Offer message compression (permessage-deflate) to WebSocket clients. It makes large frames smaller and costs time of
+    /// the processor for each: leave it off unless bytes are what you run short of (`docs/operations.md`).
+    #[config(default = false)]
+    pub compression: bool,
+    /// Frames of less than so many bytes go out as they are, also to clients with compression.
+    #[config(default = 1_024)]
+    pub compression_min_bytes: usize,
     /// How long a shutdown may take until what is still open is cut.
     #[config(default = "30s")]
     pub drain: Period,

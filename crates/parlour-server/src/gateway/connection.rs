@@ -12,7 +12,9 @@ use parlour_websocket::{Decoder, Limits as FrameLimits};
 use tokio::io::Interest;
 
 use super::{
-    Gateway, farewell,
+    Gateway,
+    compression::Agreed,
+    farewell,
     heard::{Heard, understand},
     link::Link,
 };
@@ -24,12 +26,16 @@ thread_local! {
     pub(super) static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
 }
 
-/// A decoder with the limits in force.
-pub(crate) fn decoder(gateway: &Gateway) -> Decoder {
-    Decoder::server(FrameLimits {
+/// A decoder for a socket, with the limits in force.
+pub(crate) fn decoder(gateway: &Gateway, compression: Option<Agreed>) -> Decoder {
+    let decoder = Decoder::server(FrameLimits {
         max_message_bytes: gateway.limits.frame_bytes,
         max_fragments: gateway.limits.fragments,
-    })
+    });
+    match compression {
+        Some(_) => decoder.with_deflate(),
+        None => decoder,
+    }
 }
 
 /// What the texts of a socket mean, and what is done about them.
@@ -112,12 +118,13 @@ impl<S: Speaker> Reader<S> {
         self.open.push(work);
     }
 
-    /// Serves until the socket has ended; `early` is what came right behind the handshake.
-    pub(crate) async fn serve(&mut self, mut early: Vec<u8>) {
+    /// Serves until the socket has ended; `unread` is what came right behind the handshake.
+    pub(crate) async fn serve(&mut self, mut unread: Vec<u8>) {
         while !self.link.is_closing() {
-            if !early.is_empty() && self.speaker.is_ready(self.open.len()) {
-                let heard = self.understand(&mut std::mem::take(&mut early));
-                self.handle(heard);
+            if !unread.is_empty() && self.speaker.is_ready(self.open.len()) {
+                unread = self.take(&mut unread);
+                // What is short on the wire may have been long work.
+                tokio::task::yield_now().await;
                 continue;
             }
             let interest = self.interest();
@@ -141,7 +148,7 @@ impl<S: Speaker> Reader<S> {
                         self.link.flush();
                     }
                     if ready.is_readable() || ready.is_read_closed() {
-                        self.read();
+                        unread = self.read();
                     }
                 }
                 Err(_) => self.link.abort(),
@@ -168,9 +175,9 @@ impl<S: Speaker> Reader<S> {
         }
     }
 
-    /// Reads once. Nothing of the shared buffer outlives this call.
-    fn read(&mut self) {
-        let heard = BUFFER.with_borrow_mut(|buffer| {
+    /// Reads once, and gives back what is left for later. Nothing of the shared buffer outlives this call.
+    fn read(&mut self) -> Vec<u8> {
+        let read = BUFFER.with_borrow_mut(|buffer| {
             let read = self.link.socket().map(|socket| socket.try_read(buffer));
             match read? {
                 Ok(0) => {
@@ -188,15 +195,24 @@ impl<S: Speaker> Reader<S> {
                 }
             }
         });
-        if let Some(heard) = heard {
-            self.handle(heard);
-        }
+        let Some((heard, unread)) = read else { return Vec::new() };
+        self.handle(heard);
+        unread
     }
 
-    fn understand(&mut self, bytes: &mut [u8]) -> Vec<Heard<S::Asked>> {
+    /// Deals with what was read before, and gives back what is left for later.
+    fn take(&mut self, bytes: &mut [u8]) -> Vec<u8> {
+        let (heard, unread) = self.understand(bytes);
+        self.handle(heard);
+        unread
+    }
+
+    fn understand(&mut self, mut bytes: &mut [u8]) -> (Vec<Heard<S::Asked>>, Vec<u8>) {
         let speaker = &self.speaker;
-        let binary = |bytes: &[u8]| speaker.read_binary(bytes);
-        understand(&mut self.decoder, &self.link, bytes, |text| speaker.read(text), binary)
+        let (text, binary) =
+            (|text: &str| speaker.read(text), |bytes: &[u8]| speaker.read_binary(bytes));
+        let heard = understand(&mut self.decoder, &self.link, &mut bytes, text, binary);
+        (heard, bytes.to_vec())
     }
 
     fn handle(&mut self, heard: Vec<Heard<S::Asked>>) {

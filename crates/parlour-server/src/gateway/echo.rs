@@ -26,23 +26,24 @@ pub(super) async fn open(State(gateway): State<Arc<Gateway>>, request: Request) 
 fn enter(gateway: &Arc<Gateway>, request: Request) -> Result<Response, Problem> {
     let (mut parts, _) = request.into_parts();
     let accept = upgrade::check(&parts)?;
+    let compression = upgrade::compression(gateway, &parts.headers);
     let upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
     let upgrade = upgrade
         .ok_or_else(|| Error::new(Code::InvalidFrame, "this connection cannot be upgraded"))?;
     let shared = gateway.clone();
     gateway.tasks.spawn_connection(async move {
-        if let Some(upgraded) = upgrade::take_over(upgrade).await {
+        if let Some(upgraded) = upgrade::take_over(upgrade, compression).await {
             serve(shared, upgraded).await;
         }
     });
-    Ok(upgrade::switching(&accept, None))
+    Ok(upgrade::switching(&accept, None, compression))
 }
 
 async fn serve(gateway: Arc<Gateway>, upgraded: Upgraded) {
     let link = Link::new(Some(Codes::Parlour), gateway.limits.clone(), gateway.metrics.clone());
-    link.attach(upgraded.stream);
+    let decoder = connection::decoder(&gateway, upgraded.compression);
+    link.attach(upgraded.stream, upgraded.compression);
     link.timing.heard.store(gateway.seconds(), Relaxed);
-    let decoder = connection::decoder(&gateway);
     let echo = Echo(link.clone());
     Reader::new(gateway, link, decoder, echo).serve(upgraded.early).await;
 }

@@ -29,6 +29,7 @@ pub(crate) async fn finish(link: &Link, decoder: &mut Decoder) {
 /// After our close frame the client's answer is awaited, so that the end is clean on its side (RFC 6455
 /// section 7.1.1); the sweep ends the wait. A client that closed first is not kept.
 async fn linger(link: &Link, decoder: &mut Decoder) {
+    decoder.ignore_data();
     while !decoder.is_finished() && !link.is_dead() {
         let Some(socket) = link.socket() else { return };
         tokio::select! {

@@ -14,22 +14,33 @@ pub(super) enum Heard<T> {
     Broken(Close),
 }
 
-/// Turns bytes into what they mean; `read` understands a text, `read_binary` what is none, if anything.
+/// After so many bytes of messages, those that came with them wait until these are dealt with. Plain ones of usual size
+/// never come to it; compressed ones can be a thousand times what was read.
+const AT_ONCE: usize = 256 * 1024;
+
+/// Turns bytes into what they mean; `read` understands a text, `read_binary` what is none, if anything. What is left in
+/// `input` is to be given again.
 pub(super) fn understand<T>(
     decoder: &mut Decoder,
     link: &Link,
-    bytes: &mut [u8],
+    input: &mut &mut [u8],
     mut read: impl FnMut(&str) -> T,
     mut read_binary: impl FnMut(&[u8]) -> Option<T>,
 ) -> Vec<Heard<T>> {
     let mut heard = Vec::new();
-    let mut input = bytes;
-    loop {
-        match decoder.next(&mut input) {
+    let mut bytes = 0;
+    while bytes < AT_ONCE {
+        match decoder.next(input) {
             Ok(None) => return heard,
-            Ok(Some(Message::Text(text))) => heard.push(Heard::Said(read(text))),
-            Ok(Some(Message::Binary(bytes))) => match read_binary(bytes) {
-                Some(read) => heard.push(Heard::Said(read)),
+            Ok(Some(Message::Text(text))) => {
+                bytes += text.len();
+                heard.push(Heard::Said(read(text)));
+            }
+            Ok(Some(Message::Binary(message))) => match read_binary(message) {
+                Some(read) => {
+                    bytes += message.len();
+                    heard.push(Heard::Said(read));
+                }
                 None => {
                     heard.push(Heard::Broken(Close::BINARY));
                     return heard;
@@ -52,4 +63,5 @@ pub(super) fn understand<T>(
             }
         }
     }
+    heard
 }

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use super::{
     close::Close,
+    compression::Agreed,
     ledger::Track,
     send_queue::{Item, Pushed, SendQueue},
     socket::Socket,
@@ -27,7 +28,7 @@ pub(crate) struct Link {
     limits: Arc<Limits>,
     metrics: Arc<Metrics>,
     /// Empty until the upgrade is through; for ever for streams whose transport takes whole frames.
-    socket: OnceLock<Socket>,
+    attached: OnceLock<Attached>,
     /// How it words its end; streams have no words for it.
     codes: Option<Codes>,
     queue: Mutex<SendQueue>,
@@ -45,6 +46,13 @@ pub(crate) struct Link {
     /// A ping for proof may be sent at once; the sweep allows one a second.
     may_ping: AtomicBool,
     pub(crate) timing: Timing,
+}
+
+/// What a link writes to.
+struct Attached {
+    socket: Socket,
+    /// Large frames go out compressed.
+    compression: Option<Agreed>,
 }
 
 /// Deadlines in whole seconds of process time, read by the one sweep; zero means none.
@@ -77,7 +85,7 @@ impl Link {
         Arc::new(Self {
             limits,
             metrics,
-            socket: OnceLock::new(),
+            attached: OnceLock::new(),
             codes,
             queue: Mutex::default(),
             wake: Notify::new(),
@@ -98,19 +106,27 @@ impl Link {
     }
 
     /// Gives it its socket, and writes what has waited for it. Only the first call does anything.
-    pub(crate) fn attach(&self, socket: Socket) {
-        let _has_one_already = self.socket.set(socket);
+    pub(crate) fn attach(&self, socket: Socket, compression: Option<Agreed>) {
+        let _has_one_already = self.attached.set(Attached { socket, compression });
         self.flush();
     }
 
     pub(crate) fn socket(&self) -> Option<&Socket> {
-        self.socket.get()
+        self.attached.get().map(|attached| &attached.socket)
+    }
+
+    /// What was agreed with its client about the size of frames.
+    pub(crate) fn compression(&self) -> Option<Agreed> {
+        self.attached.get()?.compression
     }
 
     /// Queues a frame; whether it will be written. The caller flushes when it has put in everything that it has.
-    pub(crate) fn push(&self, item: Item) -> bool {
+    pub(crate) fn push(&self, mut item: Item) -> bool {
         if self.is_closing() {
             return false;
+        }
+        if let Some(agreed) = self.compression() {
+            item.frame = agreed.shared(item.frame);
         }
         let pushed = self.queue.lock().push(item, &self.limits);
         match pushed {
@@ -142,12 +158,23 @@ impl Link {
         if self.is_closing() {
             return;
         }
+        match self.compression() {
+            None => self.queue_ahead(items),
+            Some(agreed) => {
+                let smaller = |item: Item| Item { frame: agreed.alone(item.frame), ..item };
+                // Before the lock is taken, because it is long work.
+                let items: Vec<_> = items.into_iter().map(smaller).collect();
+                self.queue_ahead(items);
+            }
+        }
+        self.flush();
+    }
+
+    fn queue_ahead(&self, items: impl IntoIterator<Item = Item>) {
         let mut queue = self.queue.lock();
         for item in items {
             queue.push_ahead(item);
         }
-        drop(queue);
-        self.flush();
     }
 
     /// Notes that something waits to be written; whether it was not noted before.
@@ -158,7 +185,7 @@ impl Link {
     /// Writes what is due as far as the socket takes it, several frames at once. Never waits.
     pub(crate) fn flush(&self) {
         self.dirty.store(false, Relaxed);
-        let Some(socket) = self.socket.get() else {
+        let Some(socket) = self.socket() else {
             self.wake.notify_one();
             return;
         };
@@ -317,7 +344,7 @@ impl Link {
     /// Ends the connection under it now, and not when the last one who knows of the link forgets it: some clients take a
     /// socket for closed only then, and look at what they open next before that.
     pub(crate) fn hang_up(&self) {
-        if let Some(socket) = self.socket.get() {
+        if let Some(socket) = self.socket() {
             socket.hang_up();
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! - [`listener`] accepts and serves HTTP with deadlines; [`upgrade`] turns a request into a socket, [`doors`] knows which path speaks what, [`entry`] lets a connection in and out of the hub.
 //! - [`connection`] reads one socket, [`heard`] says what the bytes meant, [`farewell`] ends it well. [`link`] is what the rest of the process sees of a
-//!   socket: its bounded queue and its deadlines; [`socket`] is the byte stream under it.
+//!   socket: its bounded queue and its deadlines; [`socket`] is the byte stream under it, [`compression`] makes large frames smaller.
 //! - [`client`] is who speaks a dialect over a socket, [`conn`] what the hub sees of him; [`session`] carries out what he asks, [`focus`] a part of it.
 //! - [`resume`] gives what was missed to those who ask for it, [`implicit`] to those who cannot, of which [`missed`] tells what that is; [`ledger`] knows what has proof of arrival.
 //! - [`dispatcher`] takes what the store has committed, in order, to the [`hub`], which knows who listens.
@@ -14,6 +14,7 @@ pub(crate) mod admission;
 pub(crate) mod client;
 pub(crate) mod close;
 pub(crate) mod cluster;
+mod compression;
 pub(crate) mod conn;
 pub(crate) mod connection;
 mod cursor;
@@ -54,6 +55,7 @@ use parlour_core::{limits::Limits, port::clock::Clock, service::Chat};
 pub(crate) use self::{
     admission::Admission,
     cluster::Cluster,
+    compression::Compression,
     dispatcher::{Dispatcher, Inbox},
     hub::Hub,
     upgrade::routes,
@@ -79,6 +81,8 @@ pub(crate) struct Gateway {
     pub(crate) cluster: Arc<Cluster>,
     /// Applications of the Pusher protocol, with their sockets and channels.
     pub(crate) pusher: Arc<Pusher>,
+    /// For clients that ask for message compression; `None`: nobody gets it.
+    pub(crate) compression: Option<Compression>,
     /// What sockets of the old dialects speak when they do not say.
     pub(crate) dialects: DialectsSection,
     /// Over which reconnects are spread when the server goes away.

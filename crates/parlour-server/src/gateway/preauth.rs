@@ -37,7 +37,7 @@ enum First {
 
 /// Waits for the sign-in. `None`: the socket has been closed.
 pub(super) async fn wait(gateway: &Gateway, mut socket: Upgraded) -> Option<SignedIn> {
-    let mut decoder = connection::decoder(gateway);
+    let mut decoder = connection::decoder(gateway, socket.compression);
     let early = std::mem::take(&mut socket.early);
     let first =
         timeout(gateway.limits.auth_timeout, first(gateway, &socket.stream, &mut decoder, early));
@@ -66,7 +66,8 @@ pub(super) async fn turn_away(gateway: &Gateway, mut socket: Upgraded, why: &Clo
     let goodbye = async {
         say(&mut socket.stream, vec![close(why)]).await?;
         // The client's answer is awaited, so that the code arrives before the end of the stream does.
-        let mut decoder = connection::decoder(gateway);
+        let mut decoder = connection::decoder(gateway, socket.compression);
+        decoder.ignore_data();
         let mut read = vec![0; 512];
         while !decoder.is_finished() {
             socket.stream.ready(Interest::READABLE).await?;

@@ -24,6 +24,7 @@ use super::{
     Gateway,
     admission::Place,
     close::Close,
+    compression::Agreed,
     connection,
     doors::{Door, close_code, parameter},
     entry::{self, Entered, Running, Wish},
@@ -60,6 +61,8 @@ pub(crate) struct Upgraded {
     pub(crate) stream: Socket,
     /// What the client had sent right behind its request.
     pub(crate) early: Vec<u8>,
+    /// What was agreed about the size of frames.
+    pub(crate) compression: Option<Agreed>,
 }
 
 type Address = Extension<ClientAddress>;
@@ -119,6 +122,7 @@ async fn open(
 ) -> Result<Response, Problem> {
     let accept = check(parts)?;
     let protocol = subprotocol(&parts.headers, door.dialect)?;
+    let compression = compression(gateway, &parts.headers);
     let device = device(parts)?;
     let admitted = admit(gateway, client, parts, &door, device).await;
     let upgrade = parts.extensions.remove::<OnUpgrade>();
@@ -128,7 +132,8 @@ async fn open(
     match admitted {
         Ok(admitted) => {
             // Boxed, so that a connection that goes on has no room kept for its beginning.
-            let beginning = Box::pin(admitted.begin(shared, upgrade));
+            let socket = take_over(upgrade, compression);
+            let beginning = Box::pin(async move { admitted.begin(shared, socket.await?).await });
             gateway.tasks.spawn_connection(async move {
                 if let Some((mut running, _place)) = beginning.await {
                     running.serve().await;
@@ -140,13 +145,13 @@ async fn open(
             let Some(close) = code else { return Err(refusal) };
             gateway.metrics.closes.get_or_create(&CloseReason { code: close.code }).inc();
             gateway.tasks.spawn_connection(async move {
-                if let Some(socket) = take_over(upgrade).await {
+                if let Some(socket) = take_over(upgrade, compression).await {
                     preauth::turn_away(&shared, socket, &close).await;
                 }
             });
         }
     }
-    Ok(switching(&accept, protocol))
+    Ok(switching(&accept, protocol, compression))
 }
 
 /// Somebody who may come in, with the place that he takes.
@@ -163,11 +168,13 @@ enum Guest {
 }
 
 impl Admitted {
-    /// Takes the socket over. `None`: there is nobody to serve any more.
-    async fn begin(self, gateway: Arc<Gateway>, upgrade: OnUpgrade) -> Option<(Running, Place)> {
-        let socket = take_over(upgrade).await?;
+    /// Begins to serve the socket. `None`: there is nobody to serve any more.
+    async fn begin(self, gateway: Arc<Gateway>, socket: Upgraded) -> Option<(Running, Place)> {
         let running = match self.guest {
-            Guest::Known(entered) => entered.begin(socket, connection::decoder(&gateway)),
+            Guest::Known(entered) => {
+                let decoder = connection::decoder(&gateway, socket.compression);
+                entered.begin(socket, decoder)
+            }
             Guest::Unknown { device, waiting } => {
                 introduce(&gateway, socket, device, waiting).await?
             }
@@ -295,6 +302,11 @@ fn subprotocol(
     }
 }
 
+/// What is agreed with a client about message compression, which it may have asked for.
+pub(crate) fn compression(gateway: &Gateway, headers: &HeaderMap) -> Option<Agreed> {
+    gateway.compression?.agree(&joined(headers, &header::SEC_WEBSOCKET_EXTENSIONS))
+}
+
 /// The client's name for its device, from `?device=`.
 pub(crate) fn device(parts: &Parts) -> Result<Option<Arc<str>>, Problem> {
     let query = parts.uri.query().unwrap_or_default();
@@ -315,7 +327,11 @@ pub(crate) fn agent(parts: &Parts) -> Option<u32> {
 }
 
 /// The answer after which the connection is a socket.
-pub(crate) fn switching(accept: &str, protocol: Option<&'static str>) -> Response {
+pub(crate) fn switching(
+    accept: &str,
+    protocol: Option<&'static str>,
+    compression: Option<Agreed>,
+) -> Response {
     let mut response = Response::new(axum::body::Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -327,12 +343,17 @@ pub(crate) fn switching(accept: &str, protocol: Option<&'static str>) -> Respons
     if let Some(protocol) = protocol {
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
     }
+    let agreed = compression.map(|agreed| HeaderValue::from_str(&agreed.to_string()));
+    if let Some(Ok(agreed)) = agreed {
+        headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, agreed);
+    }
     response
 }
 
 /// Gets the bare socket back from hyper.
-pub(crate) async fn take_over(upgrade: OnUpgrade) -> Option<Upgraded> {
+pub(crate) async fn take_over(upgrade: OnUpgrade, compression: Option<Agreed>) -> Option<Upgraded> {
     let upgraded = upgrade.await.ok()?;
     let parts = upgraded.downcast::<TokioIo<Socket>>().ok()?;
-    Some(Upgraded { stream: parts.io.into_inner(), early: parts.read_buf.to_vec() })
+    let early = parts.read_buf.to_vec();
+    Some(Upgraded { stream: parts.io.into_inner(), early, compression })
 }

@@ -53,6 +53,7 @@ fn enter(
     parts: &mut Parts,
 ) -> Result<Response, Problem> {
     let accept = upgrade::check(parts)?;
+    let compression = upgrade::compression(gateway, &parts.headers);
     // A name that is too long is none: such a client gets everything but has no place of its own.
     let device =
         Device { name: upgrade::device(parts).ok().flatten(), agent: upgrade::agent(parts) };
@@ -62,13 +63,13 @@ fn enter(
         .ok_or_else(|| Error::new(Code::InvalidFrame, "this connection cannot be upgraded"))?;
     let shared = gateway.clone();
     gateway.tasks.spawn_connection(async move {
-        let Some(upgraded) = upgrade::take_over(upgrade).await else { return };
+        let Some(upgraded) = upgrade::take_over(upgrade, compression).await else { return };
         match admitted {
             Ok((app, _place)) => socket::run(shared, app, upgraded, device).await,
             Err(code) => turn_away(&shared, upgraded, code).await,
         }
     });
-    Ok(upgrade::switching(&accept, None))
+    Ok(upgrade::switching(&accept, None, compression))
 }
 
 /// Whose client it is, with his place among those of his address.
@@ -100,15 +101,14 @@ async fn turn_away(gateway: &Gateway, upgraded: Upgraded, code: CloseCode) {
 pub(super) async fn goodbye(gateway: &Gateway, link: &Link, code: CloseCode) {
     gateway.metrics.closes.get_or_create(&CloseReason { code: code.code }).inc();
     channels::end(link, code);
-    let mut decoder = connection::decoder(gateway);
+    let mut decoder = connection::decoder(gateway, link.compression());
     // Whether the goodbye arrives is the client's business.
     let _unheard = tokio::time::timeout(GOODBYE, farewell::finish(link, &mut decoder)).await;
 }
 
 /// The socket as the rest of the process sees it.
 pub(super) fn link(gateway: &Gateway, upgraded: Upgraded) -> Arc<Link> {
-    let Upgraded { stream, .. } = upgraded;
     let link = Link::new(Some(Codes::Pusher), gateway.limits.clone(), gateway.metrics.clone());
-    link.attach(stream);
+    link.attach(upgraded.stream, upgraded.compression);
     link
 }

@@ -61,7 +61,7 @@ pub(super) async fn run(
         refused: 0,
         broken: 0,
     };
-    let decoder = connection::decoder(&gateway);
+    let decoder = connection::decoder(&gateway, link.compression());
     let mut reader = Reader::new(gateway.clone(), link, decoder, client);
     reader.serve(early).await;
     let client = reader.into_speaker();

@@ -11,6 +11,7 @@ mod accounts;
 mod browsers;
 mod cli;
 mod cluster;
+mod compression;
 mod conversations;
 mod dialects;
 mod gateway;
