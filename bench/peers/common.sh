@@ -10,6 +10,22 @@ fail() {
 
 need() { command -v "$1" >/dev/null || fail "$1 is missing: $2"; }
 
+# Unpacks packages of Debian into a folder, without installing them: folder, names.
+unpack() {
+  local folder=$1 package
+  shift
+  need apt-get "this needs packages of Debian"
+  rm -rf "$folder/packages"
+  mkdir -p "$folder/packages"
+  # As root it warns that it cannot become somebody else there.
+  (cd "$folder/packages" && apt-get download --quiet=2 -o APT::Sandbox::User=root "$@")
+  for package in "$folder"/packages/*.deb; do
+    dpkg-deb --extract "$package" "$folder"
+    dpkg-deb --show --showformat '${Package} ${Version}\n' "$package"
+  done >"$folder/unpacked"
+  rm -r "$folder/packages"
+}
+
 # Makes the folder of a peer's data anew: in BENCH_DATA, where that is given, so that several can run at a time.
 make_state() {
   state=${BENCH_DATA:-$peers/.state}/$1
