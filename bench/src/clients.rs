@@ -19,6 +19,9 @@ const AT_ONCE: usize = 256;
 /// How long nothing may happen while clients come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long what is on its way may take, at the end.
+const SETTLING: Duration = Duration::from_secs(10);
+
 /// Who is told what clients hear.
 pub trait Listener {
     /// A client has heard something that matters.
@@ -59,6 +62,8 @@ struct Seats {
     /// By the number of the socket.
     owners: Vec<usize>,
     ready: usize,
+    /// Answers to pings so far.
+    pongs: usize,
 }
 
 /// What speaks for the clients.
@@ -144,7 +149,7 @@ impl Clients {
             anyhow::Ok(Seat { client, socket: None, is_ready: false })
         };
         let all = (0..users).map(seat).collect::<Result<_>>()?;
-        let seats = Seats { all, owners: Vec::new(), ready: 0 };
+        let seats = Seats { all, owners: Vec::new(), ready: 0, pongs: 0 };
         Ok(Self { swarm: Swarm::new()?, seats, dialect, address, out: Vec::new() })
     }
 
@@ -222,6 +227,26 @@ impl Clients {
             }
             let missing = wanted - self.seats.ready;
             ensure!(news.elapsed() < PATIENCE, "{missing} clients are not let in");
+        }
+        Ok(())
+    }
+
+    /// Asks for a pong on every socket that is read, and waits for them: what was on its way has come then.
+    ///
+    /// # Errors
+    /// What the listener says, and what the system does.
+    pub fn settle(&mut self, listener: &mut dyn Listener) -> Result<()> {
+        let before = self.seats.pongs;
+        let mut asked = 0;
+        for socket in self.seats.all.iter().filter_map(|seat| seat.socket) {
+            if self.swarm.sockets.is_heard(socket) {
+                self.swarm.sockets.ping(socket)?;
+                asked += 1;
+            }
+        }
+        let begun = Instant::now();
+        while self.seats.pongs - before < asked && begun.elapsed() < SETTLING {
+            self.turn(Duration::from_millis(100), listener)?;
         }
         Ok(())
     }
@@ -316,6 +341,7 @@ impl Ear for Ears<'_> {
     }
 
     fn pong(&mut self, _: &mut Sockets, id: usize) -> Result<()> {
+        self.seats.pongs += 1;
         if let Some(owner) = self.owner(id).filter(|_| self.dialect.is_ready_by_pong()) {
             self.ready(owner);
         }

@@ -191,6 +191,13 @@ impl Sockets {
         Ok(())
     }
 
+    /// Whether it is open, and read.
+    #[must_use]
+    pub fn is_heard(&self, id: usize) -> bool {
+        let socket = self.all.get(id).and_then(Option::as_ref);
+        socket.is_some_and(|socket| socket.state == State::Open && !socket.is_deaf)
+    }
+
     fn get(&mut self, id: usize) -> Option<&mut Socket> {
         self.all.get_mut(id)?.as_mut()
     }

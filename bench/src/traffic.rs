@@ -128,8 +128,19 @@ struct Traffic {
 /// # Errors
 /// When a socket ends, where that is not expected.
 pub fn run(clients: &mut Clients, plan: Plan) -> Result<Outcome> {
+    run_until(clients, plan, || ())
+}
+
+/// The same; `at_end` is called when the last message has arrived, or is given up. What is still on its way then is
+/// waited for after that: it is a fault.
+///
+/// # Errors
+/// See [`run`].
+pub fn run_until(clients: &mut Clients, plan: Plan, at_end: impl FnOnce()) -> Result<Outcome> {
     let mut traffic = Traffic::new(clients, plan);
     traffic.go(clients)?;
+    at_end();
+    clients.settle(&mut traffic)?;
     let Traffic { mut outcome, checker, senders, of_user, last, .. } = traffic;
     let sent = |user: u32| {
         let sender = of_user.get(user as usize).copied().flatten();
@@ -262,9 +273,12 @@ impl Traffic {
         change: impl FnOnce(&mut Open),
     ) -> Result<()> {
         let now = self.watch.micros();
-        self.last = now;
         let sender = &mut self.senders[index];
         sender.moved = now;
+        // What comes when all is over does not make the run longer.
+        if self.open > 0 {
+            self.last = now;
+        }
         let Some(open) = find(sender).and_then(|place| sender.open.get_mut(place)) else {
             return Ok(());
         };

@@ -126,8 +126,10 @@ fn measured(running: &Running, clients: &mut Clients, plan: &Plan) -> Result<(Fi
     let warmed = crate::traffic::run(clients, warm_up)?;
     let mut figures = Figures::default();
     let meter = Meter::start(running);
-    let mut outcome = crate::traffic::run(clients, plan.clone())?;
-    let seen = meter.stop(running);
+    let mut seen = None;
+    let at_end = || seen = Some(meter.stop(running));
+    let mut outcome = crate::traffic::run_until(clients, plan.clone(), at_end)?;
+    let seen = seen.context("it has no end")?;
     outcome.faults.add(warmed.faults);
     figures.take(&mut outcome, seen.cpu_seconds);
     seen.remark(&mut figures);

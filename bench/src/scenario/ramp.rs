@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::{Setting, talk};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     figures::Figures,
     meter::Meter,
     target::{Cast, Running},
-    traffic::{self, Outcome, Pace, Plan},
+    traffic::{self, Pace, Plan},
 };
 
 /// The first rate that is tried, in messages a second.
@@ -79,8 +79,10 @@ fn finished(best: Option<(f64, Figures)>) -> Figures {
 fn step(running: &Running, clients: &mut Clients, plan: &Plan, rate: f64) -> Result<Step> {
     let mut figures = Figures::default();
     let meter = Meter::start(running);
-    let mut outcome: Outcome = traffic::run(clients, plan.clone())?;
-    let seen = meter.stop(running);
+    let mut seen = None;
+    let at_end = || seen = Some(meter.stop(running));
+    let mut outcome = traffic::run_until(clients, plan.clone(), at_end)?;
+    let seen = seen.context("it has no end")?;
     figures.take(&mut outcome, seen.cpu_seconds);
     seen.remark(&mut figures);
     let planned = rate * plan.time.as_secs_f64();
