@@ -1,9 +1,15 @@
 //! One connection with what its thread keeps beside it, and the two ways in which a step can end badly.
 
-use std::{cell::RefCell, collections::HashMap, sync::Arc};
+use std::{
+    cell::{RefCell, RefMut},
+    collections::HashMap,
+    sync::Arc,
+};
 
 use parlour_core::{Error, UserId, model::Profile};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
+
+use super::views::Views;
 
 /// Profiles kept at most; past it all are read anew.
 const MOST_PROFILES: usize = 20_000;
@@ -58,12 +64,14 @@ fn is_passing(error: &rusqlite::Error) -> bool {
 pub(crate) struct Db {
     connection: Connection,
     profiles: RefCell<HashMap<Arc<str>, Arc<Profile>>>,
+    /// Used by the writer alone.
+    views: RefCell<Views>,
 }
 
 impl Db {
     pub(crate) fn new(connection: Connection) -> Self {
         connection.set_prepared_statement_cache_capacity(256);
-        Self { connection, profiles: RefCell::default() }
+        Self { connection, profiles: RefCell::default(), views: RefCell::default() }
     }
 
     pub(crate) const fn connection(&self) -> &Connection {
@@ -128,6 +136,11 @@ impl Db {
     /// Forgets a profile that is about to change.
     pub(crate) fn forget_profile(&self, id: &UserId) {
         self.profiles.borrow_mut().remove(id.as_str());
+    }
+
+    /// What the writer remembers of conversations.
+    pub(super) fn views(&self) -> RefMut<'_, Views> {
+        self.views.borrow_mut()
     }
 
     /// Forgets all profiles: they may come from a transaction that was rolled back, or another's may be newer.

@@ -12,6 +12,7 @@ use super::{
     batch::Tx,
     db::{Db, Step},
     rows::{self, int, number, seq},
+    views::{Head, Place},
 };
 pub(super) use crate::stored::Sight;
 
@@ -63,21 +64,63 @@ impl View {
                 }),
                 None => None,
             };
-            Ok(Self {
-                conversation,
+            let head = Head {
                 kind: rows::read_conversation_kind(row, 0)?,
                 state: rows::read_conversation_state(row, 1)?,
                 epoch: Epoch(number(row, 2)?),
                 last_seq: seq(row, 3)?,
                 receipts: number(row, 4)?,
                 latest_at: row.get(5)?,
-                mine,
-                authority: actor.authority,
-                user: actor.user.clone(),
-                blocked: row.get(10)?,
-            })
+            };
+            Ok(Self::of(conversation, actor, head, Place { mine, blocked: row.get(10)? }))
         })?;
         Ok(view.ok_or_else(Error::not_found)?)
+    }
+
+    /// The same in a writing step, which may remember it from an earlier one.
+    pub(super) fn known(db: &Db, conversation: ConversationId, actor: &Actor) -> Step<Self> {
+        if let Some(view) = db.views().get(conversation, actor) {
+            return Ok(view);
+        }
+        let view = Self::load(db, conversation, actor)?;
+        db.views().keep(&view);
+        Ok(view)
+    }
+
+    /// Puts one together.
+    pub(super) fn of(
+        conversation: ConversationId,
+        actor: &Actor,
+        head: Head,
+        place: Place,
+    ) -> Self {
+        let Head { kind, state, epoch, last_seq, receipts, latest_at } = head;
+        let Place { mine, blocked } = place;
+        let (authority, user) = (actor.authority, actor.user.clone());
+        Self {
+            conversation,
+            kind,
+            state,
+            epoch,
+            last_seq,
+            receipts,
+            latest_at,
+            mine,
+            authority,
+            user,
+            blocked,
+        }
+    }
+
+    /// What it says of the conversation, and of the actor.
+    pub(super) const fn parts(&self) -> (Head, Place) {
+        let &Self { kind, state, epoch, last_seq, receipts, latest_at, mine, blocked, .. } = self;
+        (Head { kind, state, epoch, last_seq, receipts, latest_at }, Place { mine, blocked })
+    }
+
+    /// Whose view it is.
+    pub(super) const fn user(&self) -> &UserId {
+        &self.user
     }
 
     /// The same, for an actor who may read it.
@@ -124,6 +167,7 @@ impl View {
             "UPDATE conversations SET last_seq = ?2, latest_at = ?3 WHERE id = ?1",
             (int(self.conversation.0), int(self.last_seq.0), self.latest_at),
         )?;
+        tx.db.views().keep(self);
         Ok((self.last_seq, self.latest_at))
     }
 

@@ -213,17 +213,38 @@ fn sight(
     joined.map(|joined| facts::sight(db, conversation, viewer, joined)).transpose()
 }
 
-/// The messages whose last change lies in the range: one more than asked for, to tell whether that is all.
+/// The messages whose last change lies in the range, in that order: one more than asked for, to tell whether that is all.
 fn changed_messages(
     db: &Db,
+    range: &Range,
+    within: (Seq, Seq),
+    sight: &Sight,
+) -> rusqlite::Result<Vec<Message>> {
+    // Each kind has an index of its own.
+    let unchanged = "m.seq > ?2 AND m.seq <= ?3 AND m.change_seq = m.seq ORDER BY m.seq";
+    let changed =
+        "m.change_seq > ?2 AND m.change_seq <= ?3 AND m.change_seq > m.seq ORDER BY m.change_seq";
+    let mut messages = messages_where(db, unchanged, range, within, sight)?;
+    let others = messages_where(db, changed, range, within, sight)?;
+    if !others.is_empty() {
+        messages.extend(others);
+        messages.sort_unstable_by_key(|message| message.change_seq);
+        messages.truncate(range.most.saturating_add(1));
+    }
+    if mutant("forget_edit_on_resume") {
+        messages.retain(|message| message.edited_at.is_none());
+    }
+    Ok(messages)
+}
+
+fn messages_where(
+    db: &Db,
+    which: &str,
     range: &Range,
     (begin, end): (Seq, Seq),
     sight: &Sight,
 ) -> rusqlite::Result<Vec<Message>> {
-    let sql = format!(
-        "SELECT {MESSAGE} FROM messages m \
-         WHERE m.conversation = ?1 AND m.change_seq > ?2 AND m.change_seq <= ?3 ORDER BY m.change_seq"
-    );
+    let sql = format!("SELECT {MESSAGE} FROM messages m WHERE m.conversation = ?1 AND {which}");
     let mut statement = db.connection().prepare_cached(&sql)?;
     let mut rows = statement.query((int(range.conversation.0), int(begin.0), int(end.0)))?;
     let mut messages = Vec::new();
@@ -233,9 +254,6 @@ fn changed_messages(
         if sight.sees(seq(row, 2)?) {
             messages.push(rows::message(db, row)?);
         }
-    }
-    if mutant("forget_edit_on_resume") {
-        messages.retain(|message| message.edited_at.is_none());
     }
     Ok(messages)
 }

@@ -7,6 +7,7 @@ use parlour_core::{
     command::MarkTarget,
     event::{Covered, Event, Origin},
     model::{Millis, Watermark},
+    policy::Action,
     port::store::Context,
 };
 
@@ -26,7 +27,8 @@ pub(super) fn mark(
     read: bool,
 ) -> Step<Watermark> {
     let user = &context.actor.user;
-    let view = View::readable(tx.db, conversation, &context.actor)?;
+    let view = View::known(tx.db, conversation, &context.actor)?;
+    view.allow(Action::Read)?;
     view.mine.ok_or_else(Error::not_found)?;
     let up_to = match up_to {
         MarkTarget::Seq(seq) => seq.min(view.last_seq),
@@ -49,18 +51,17 @@ pub(super) fn mark(
             }
         }
     };
-    Ok(advance(tx, context, &view, up_to, read)?)
+    Ok(advance(tx, context, view, up_to, read)?)
 }
 
 /// Moves the actor's watermark to a seq of the log, if that is forward. Where it stands now.
 fn advance(
     tx: &mut Tx<'_>,
     context: &Context,
-    view: &View,
+    mut view: View,
     up_to: Seq,
     read: bool,
 ) -> rusqlite::Result<Watermark> {
-    let user = &context.actor.user;
     let from = view.mine.map(|mine| mine.watermark).unwrap_or_default();
     let to = Watermark {
         delivered: from.delivered.max(up_to),
@@ -68,8 +69,9 @@ fn advance(
     };
     if to != from {
         let at = view.time(context.now);
-        let covered = covered(tx.db, view.conversation, user, (from.read, to.read))?;
-        publish_move(tx, view, user, &Move { from, to, covered, at }, context.origin)?;
+        let covered = covered(tx.db, view.conversation, view.user(), (from.read, to.read))?;
+        publish_move(tx, &mut view, &Move { from, to, covered, at }, context.origin)?;
+        tx.db.views().keep(&view);
     }
     Ok(to)
 }
@@ -85,8 +87,9 @@ pub(super) fn receive(
          WHERE conversation = ?1 AND user = ?2 AND delivered_seq < ?3";
     let user = context.actor.user.as_str();
     if tx.db.exists(is_behind, (int(conversation.0), user, int(up_to.0)))? {
-        let view = View::load(tx.db, conversation, &context.actor)?;
-        advance(tx, context, &view, up_to.min(view.last_seq), false)?;
+        let view = View::known(tx.db, conversation, &context.actor)?;
+        let up_to = up_to.min(view.last_seq);
+        advance(tx, context, view, up_to, false)?;
     }
     Ok(())
 }
@@ -131,9 +134,10 @@ pub(super) fn mark_read(
     marks: &[(ConversationId, Seq)],
 ) -> Step<()> {
     for (conversation, seq) in marks {
-        let view = View::load(tx.db, *conversation, &context.actor)?;
+        let view = View::known(tx.db, *conversation, &context.actor)?;
         if view.mine.is_some() {
-            advance(tx, context, &view, (*seq).min(view.last_seq), true)?;
+            let up_to = (*seq).min(view.last_seq);
+            advance(tx, context, view, up_to, true)?;
         }
     }
     Ok(())
@@ -190,40 +194,43 @@ struct Move {
 /// it by the message itself; only when it covers messages of theirs, which [`unread`] named, is a receipt published.
 pub(super) fn follow_own_message(
     tx: &mut Tx<'_>,
-    view: &View,
-    user: &UserId,
+    view: &mut View,
     covered: Arc<[Covered]>,
 ) -> rusqlite::Result<()> {
-    let Some(mine) = &view.mine else {
+    let Some(mine) = &mut view.mine else {
         return Ok(());
     };
     let to = Watermark { delivered: view.last_seq, read: view.last_seq };
     if !covered.is_empty() {
         let (from, at) = (mine.watermark, view.latest_at);
-        return publish_move(tx, view, user, &Move { from, to, covered, at }, None);
+        return publish_move(tx, view, &Move { from, to, covered, at }, None);
     }
+    mine.watermark = to;
     tx.db.run(
         "UPDATE participants SET delivered_seq = ?3, read_seq = ?3 WHERE conversation = ?1 AND user = ?2",
-        (int(view.conversation.0), user.as_str(), int(view.last_seq.0)),
+        (int(view.conversation.0), view.user().as_str(), int(view.last_seq.0)),
     )?;
     Ok(())
 }
 
 fn publish_move(
     tx: &mut Tx<'_>,
-    view: &View,
-    user: &UserId,
+    view: &mut View,
     moved: &Move,
     origin: Option<Origin>,
 ) -> rusqlite::Result<()> {
     let Move { from, to, ref covered, at } = *moved;
     let version = view.receipts + 1;
+    view.receipts = version;
+    if let Some(mine) = &mut view.mine {
+        mine.watermark = to;
+    }
     tx.db.run(
         "UPDATE participants SET delivered_seq = ?3, read_seq = ?4, receipt_version = ?5, receipt_at = ?6 \
          WHERE conversation = ?1 AND user = ?2",
         (
             int(view.conversation.0),
-            user.as_str(),
+            view.user().as_str(),
             int(to.delivered.0),
             int(to.read.0),
             int(version),
@@ -235,7 +242,7 @@ fn publish_move(
         (int(view.conversation.0), int(version)),
     )?;
     let receipt =
-        Event::Receipt { user: user.clone(), from, to, version, covered: covered.clone() };
+        Event::Receipt { user: view.user().clone(), from, to, version, covered: covered.clone() };
     tx.publish(view.envelope(None, at, origin, receipt));
     Ok(())
 }

@@ -21,7 +21,7 @@ use parlour_core::{
 use super::{
     SqliteStore,
     batch::Tx,
-    db::{Db, Step},
+    db::{Db, Failure, Step},
     directs,
     facts::View,
     marks, pages,
@@ -39,7 +39,7 @@ impl MessageStore for SqliteStore {
     ) -> BoxFuture<'_, Result<Appended>> {
         let bytes = message.text.len() + message.metadata.as_deref().map_or(0, str::len);
         let hash = content_hash(&message);
-        self.write(bytes + 256, move |tx| append(tx, &context, &message, &hash))
+        self.write_seen(bytes + 256, move |tx| append(tx, &context, &message, &hash))
     }
 
     fn edit_message(
@@ -48,11 +48,11 @@ impl MessageStore for SqliteStore {
         id: MessageId,
         text: Arc<str>,
     ) -> BoxFuture<'_, Result<Appended>> {
-        self.write(text.len() + 256, move |tx| edit(tx, &context, id, &text))
+        self.write_seen(text.len() + 256, move |tx| edit(tx, &context, id, &text))
     }
 
     fn delete_message(&self, context: Context, id: MessageId) -> BoxFuture<'_, Result<Appended>> {
-        self.write(256, move |tx| delete(tx, &context, id))
+        self.write_seen(256, move |tx| delete(tx, &context, id))
     }
 
     fn message(&self, actor: Actor, id: MessageId) -> BoxFuture<'_, Result<Arc<Message>>> {
@@ -93,7 +93,7 @@ impl MessageStore for SqliteStore {
         up_to: MarkTarget,
         read: bool,
     ) -> BoxFuture<'_, Result<Watermark>> {
-        self.write(64, move |tx| marks::mark(tx, &context, conversation, up_to, read))
+        self.write_seen(64, move |tx| marks::mark(tx, &context, conversation, up_to, read))
     }
 
     fn mark_messages(
@@ -110,7 +110,7 @@ impl MessageStore for SqliteStore {
                 return Ok(());
             }
             let bytes = marks.len() * 64;
-            self.write(bytes, move |tx| marks::mark_read(tx, &context, &marks)).await
+            self.write_seen(bytes, move |tx| marks::mark_read(tx, &context, &marks)).await
         })
     }
 
@@ -156,41 +156,32 @@ fn append(
         let sql = "UPDATE messages SET client_id = NULL WHERE created_at < ?1";
         tx.db.run(sql, [context.now - 1_000])?;
     }
-    if let Some(client_id) = &new.client_id
-        && let Some(first) = repeated(tx, new.conversation, &actor.user, client_id, hash)?
-    {
-        return Ok(first);
-    }
-    let mut view = View::load(tx.db, new.conversation, actor)?;
-    view.allow(match new.kind {
-        MessageKind::Text => Action::Send,
-        MessageKind::System => Action::SendAsSystem,
-    })?;
-    if let Some(target) = new.reply_to {
-        check_reply(tx.db, &view, target)?;
-    }
-    if let Some(recipient) = &new.recipient
-        && (*recipient == actor.user || !directs::is_in(tx.db, new.conversation, recipient)?)
-    {
-        return Err(Error::not_found().into());
-    }
-    users::check_known(tx.db, &[&actor.user], context.create_users)?;
+    let mut view = match admit(tx, context, new) {
+        Ok(view) => view,
+        // Who has sent it gets it for ever, also when he could not send it any more (guarantees G2 and G3).
+        Err(Failure::Refused(error)) => {
+            return repeated(tx, new, &actor.user, hash)?.ok_or(Failure::Refused(error));
+        }
+        Err(broken) => return Err(broken),
+    };
     let covered = match new.kind {
         MessageKind::Text => marks::unread(tx.db, &view, &actor.user)?,
         MessageKind::System => Arc::default(),
     };
 
     let sender = users::ensure(tx, &actor.user, context.now)?;
+    let before = view.last_seq;
     view.last_seq = view.last_seq.next();
     if mutant("skip_seq") && view.last_seq.0.is_multiple_of(50) {
         view.last_seq = view.last_seq.next();
     }
     view.latest_at = view.time(context.now);
     let (seq, at) = (view.last_seq, view.latest_at);
-    tx.db.run(
+    let inserted = tx.db.run(
         "INSERT INTO messages \
            (conversation, seq, change_seq, sender, client_id, content_hash, kind, text, metadata, reply_to, created_at) \
-         VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+         VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+         ON CONFLICT (conversation, sender, client_id) WHERE client_id IS NOT NULL DO NOTHING",
         (
             int(new.conversation.0),
             int(seq.0),
@@ -204,11 +195,20 @@ fn append(
             at,
         ),
     )?;
+    if inserted == 0 {
+        let gone = || Error::internal("a client id is taken, and by nobody").into();
+        return repeated(tx, new, &actor.user, hash)?.ok_or_else(gone);
+    }
     let id = u64::try_from(tx.db.connection().last_insert_rowid()).unwrap_or_default();
-    tx.db.run(
-        "UPDATE conversations SET last_seq = ?2, active_at = ?3, latest_at = ?3 WHERE id = ?1",
-        (int(new.conversation.0), int(seq.0), at),
+    let moved = tx.db.run(
+        "UPDATE conversations SET last_seq = ?2, active_at = ?3, latest_at = ?3 \
+         WHERE id = ?1 AND last_seq = ?4",
+        (int(new.conversation.0), int(seq.0), at, int(before.0)),
     )?;
+    if moved != 1 {
+        // No two Changes get one seq (guarantee G4), whatever was believed of the log.
+        return Err(rusqlite::Error::StatementChangedRows(moved).into());
+    }
     let message = Arc::new(Message {
         id: MessageId(id),
         conversation: new.conversation,
@@ -229,27 +229,47 @@ fn append(
         directs::adopt_subject(tx, &view, subject)?;
     }
     if new.kind == MessageKind::Text {
-        marks::follow_own_message(tx, &view, &actor.user, covered)?;
+        marks::follow_own_message(tx, &mut view, covered)?;
     }
+    tx.db.views().keep(&view);
     Ok(Appended { message, epoch: view.epoch, duplicate: false })
 }
 
-/// The message that this client id stands for already. It is looked for before anything else is asked: who
-/// has sent it gets it for ever, also when he could not send it any more (guarantees G2 and G3).
+/// Whether the actor may say this there: his view of the conversation.
+fn admit(tx: &Tx<'_>, context: &Context, new: &SendMessage) -> Step<View> {
+    let actor = &context.actor;
+    let view = View::known(tx.db, new.conversation, actor)?;
+    view.allow(match new.kind {
+        MessageKind::Text => Action::Send,
+        MessageKind::System => Action::SendAsSystem,
+    })?;
+    if let Some(target) = new.reply_to {
+        check_reply(tx.db, &view, target)?;
+    }
+    if let Some(recipient) = &new.recipient
+        && (*recipient == actor.user || !directs::is_in(tx.db, new.conversation, recipient)?)
+    {
+        return Err(Error::not_found().into());
+    }
+    users::check_known(tx.db, &[&actor.user], context.create_users)?;
+    Ok(view)
+}
+
+/// The message that the client id of a new one stands for already.
 fn repeated(
     tx: &mut Tx<'_>,
-    conversation: ConversationId,
+    new: &SendMessage,
     sender: &UserId,
-    client_id: &ClientId,
     hash: &[u8; 32],
 ) -> Step<Option<Appended>> {
+    let Some(client_id) = &new.client_id else { return Ok(None) };
     let known = tx.db.one(
         &format!(
             "SELECT {MESSAGE}, m.content_hash = ?4, c.epoch \
              FROM messages m JOIN conversations c ON c.id = m.conversation \
              WHERE m.conversation = ?1 AND m.sender = ?2 AND m.client_id = ?3"
         ),
-        (int(conversation.0), sender.as_str(), client_id.as_str(), hash),
+        (int(new.conversation.0), sender.as_str(), client_id.as_str(), hash),
         |row| {
             let message = Arc::new(rows::message(tx.db, row)?);
             Ok((message, row.get(13)?, Epoch(rows::number(row, 14)?)))

@@ -27,6 +27,10 @@ pub(super) const ALL: &[Migration] = &[
         name: "0004_cluster",
         sql: include_str!("../../migrations/sqlite/0004_cluster.sql"),
     },
+    Migration {
+        name: "0005_changed_messages",
+        sql: include_str!("../../migrations/sqlite/0005_changed_messages.sql"),
+    },
 ];
 
 /// Verifies what was applied and returns what is missing.

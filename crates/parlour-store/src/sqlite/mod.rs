@@ -25,6 +25,7 @@ mod sessions;
 mod sockets;
 mod transfer;
 mod users;
+mod views;
 mod writer;
 
 use std::{
@@ -172,6 +173,20 @@ impl SqliteStore {
     fn write<T: Send + 'static>(
         &self,
         bytes: usize,
+        mut step: impl FnMut(&mut Tx<'_>) -> Step<T> + Send + 'static,
+    ) -> BoxFuture<'_, Result<T>> {
+        self.write_seen(bytes, move |tx| {
+            let done = step(tx);
+            // Whatever it may have changed.
+            tx.db.views().forget();
+            done
+        })
+    }
+
+    /// The same for a step that itself keeps up what the writer remembers of conversations ([`views`]).
+    fn write_seen<T: Send + 'static>(
+        &self,
+        bytes: usize,
         step: impl FnMut(&mut Tx<'_>) -> Step<T> + Send + 'static,
     ) -> BoxFuture<'_, Result<T>> {
         let (job, answer) = Write::new(step);
@@ -209,7 +224,7 @@ fn answered<'a, T: Send + 'static>(
 
 impl Store for SqliteStore {
     fn check(&self) -> BoxFuture<'_, Result<()>> {
-        self.write(0, |tx| {
+        self.write_seen(0, |tx| {
             tx.db.run("UPDATE meta SET value = value + 1 WHERE key = 'checks'", [])?;
             Ok(())
         })

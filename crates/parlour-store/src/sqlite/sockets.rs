@@ -32,7 +32,7 @@ impl SocketStore for SqliteStore {
     ) -> BoxFuture<'_, Result<ClaimedSocket>> {
         let bytes = (heads.len() + in_flight.len()) * 24 + 128;
         let seat = self.seat();
-        self.write(bytes, move |tx| {
+        self.write_seen(bytes, move |tx| {
             let Some(seat) = &seat else { return claim(tx, &key, &heads, &in_flight, now) };
             let elsewhere = seat.held_elsewhere();
             let in_flight = [&*in_flight, &*positions_elsewhere(tx.db, &key, &elsewhere)?].concat();
@@ -49,12 +49,12 @@ impl SocketStore for SqliteStore {
         received: Vec<(ConversationId, Seq)>,
     ) -> BoxFuture<'_, Result<()>> {
         let bytes = received.len() * 64;
-        self.write(bytes, move |tx| acknowledge(tx, &context, id, &received))
+        self.write_seen(bytes, move |tx| acknowledge(tx, &context, id, &received))
     }
 
     fn release_socket(&self, id: SocketId, clean: bool, now: Millis) -> BoxFuture<'_, Result<()>> {
         let seat = self.seat();
-        self.write(32, move |tx| {
+        self.write_seen(32, move |tx| {
             release(tx.db, id, clean, now)?;
             if let Some(seat) = &seat {
                 seat.let_go(id.0);
@@ -64,7 +64,7 @@ impl SocketStore for SqliteStore {
     }
 
     fn sweep_sockets(&self, now: Millis) -> BoxFuture<'_, Result<u64>> {
-        self.write(0, move |tx| {
+        self.write_seen(0, move |tx| {
             tx.db.run(
                 "UPDATE sockets SET expires_at = ?1 WHERE expires_at = 0",
                 [now.saturating_add(CUT_SOCKET_WAITS)],

@@ -40,7 +40,7 @@ impl UserStore for SqliteStore {
     }
 
     fn set_last_seen(&self, seen: Vec<(UserId, Millis)>) -> BoxFuture<'_, Result<()>> {
-        self.write(seen.len() * 64, move |tx| {
+        self.write_seen(seen.len() * 64, move |tx| {
             for (user, at) in &seen {
                 tx.db.run(
                     "UPDATE users SET last_seen = ?2 WHERE id = ?1 AND last_seen < ?2",

@@ -24,9 +24,9 @@ use crate::{OpenOptions, mutant};
 /// Bytes of one transaction, about.
 pub(super) const BATCH_BYTES: usize = 1 << 20;
 /// Pages in the WAL from which on it is copied back into the database.
-const CHECKPOINT_PAGES: i32 = 2_000;
+const CHECKPOINT_PAGES: i32 = 8_000;
 /// Pages in the WAL from which on the writer waits for readers so that it can start over.
-const MOST_WAL_PAGES: i32 = 16_000;
+const MOST_WAL_PAGES: i32 = 32_000;
 /// How long emptying the WAL may wait for readers.
 const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(50);
 /// How long the writer must be idle before erased content is also wiped from the WAL.
@@ -262,6 +262,7 @@ impl Pen {
     /// Takes back what the open transaction wrote, with everything that was cached in it.
     fn roll_back(&self) -> Result<(), Fatal> {
         self.db.forget_profiles();
+        self.db.views().forget();
         // Some errors roll back by themselves.
         if self.db.connection().is_autocommit() {
             return Ok(());

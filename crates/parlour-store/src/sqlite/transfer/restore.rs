@@ -286,7 +286,8 @@ fn message(db: &Db, row: &DumpedMessage) -> rusqlite::Result<Stored> {
         None => {}
     }
     let clash = db.exists(
-        "SELECT 1 FROM messages WHERE conversation = ?1 AND (change_seq = ?2 OR seq = ?3)",
+        "SELECT 1 FROM messages \
+         WHERE conversation = ?1 AND (seq IN (?2, ?3) OR (change_seq = ?2 AND change_seq > seq))",
         (int(row.conversation.0), int(row.change_seq.0), int(row.seq.0)),
     )?;
     if clash {
