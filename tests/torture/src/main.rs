@@ -23,11 +23,11 @@ const USAGE: &str = "usage: parlour-torture run|kills|storm|slow-readers|through
   slow-readers  stops a tenth of a room: do the others notice
   throughput    the same work over one process and over several
   --seed N        of the plan; the time of day
-  --seconds N     length (180; of a measurement 15)
+  --seconds N     length (180; of a measurement 15, of slow readers 30)
   --processes N   (3)
   --store NAME    run: sqlite or postgres (postgres)
   --faults LIST   run: beginnings of names, separated by commas (kill,client-hole,bus); without it, everything
-  --rate N        commands or messages a second (200; in a room 20)
+  --rate N        commands or messages a second (200; in a room 5)
   --clients N     storm: how many (5000); slow-readers: members of the room (1000); throughput: pairs (60)
 The server is PARLOUR_BIN, else what cargo builds; PARLOUR_OLD_BIN takes part in rolling restarts.";
 
@@ -64,9 +64,12 @@ async fn start() -> Result<()> {
         "kills" => return torture(&arguments, true).await,
         "storm" => figures::storm(processes, clients(5_000), seed).await?,
         "slow-readers" => {
-            let members = clients(1_000);
-            let rate = arguments.rate.unwrap_or(20);
-            figures::slow_readers(processes, members, members / 10, rate, time, seed).await?
+            // One of the room speaks. What stops must have time to fill what may wait for it.
+            let members = clients(1_000).saturating_sub(1);
+            let time = arguments.time.unwrap_or(Duration::from_secs(30));
+            let rate = arguments.rate.unwrap_or(5);
+            figures::slow_readers(processes, members, members.div_ceil(10), rate, time, seed)
+                .await?
         }
         "throughput" => figures::throughput(processes, clients(60), time, seed).await?,
         _ => bail!(USAGE),

@@ -29,6 +29,11 @@ const HEADERS: usize = 100;
 /// Connections that the kernel may hold until they are accepted.
 const BACKLOG: i32 = 4096;
 
+/// What the kernel may hold of a connection that its peer has no room for, in bytes: what is beyond waits in our own
+/// queue, which is bounded, and not in the kernel's, which grows to megabytes for a reader that has stopped.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 * 1024;
+
 /// Where a request really comes from: the peer, or what trusted reverse proxies say of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ClientAddress(pub(crate) IpAddr);
@@ -61,6 +66,9 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<Listener> {
         socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    // Accepted connections have it from their listener.
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_notsent_lowat(UNSENT)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into()).map(Listener::Tcp)
@@ -146,6 +154,18 @@ mod tests {
         let proxies = ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
         let client = ClientAddress::of(&headers, peer.parse().unwrap(), &proxies);
         assert_eq!(client.0.to_string(), expected, "{peer} {forwarded:?}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn g9_the_kernel_holds_little_for_readers_that_stop() {
+        let mut listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = tokio::net::TcpStream::connect(address);
+        let (client, accepted) = tokio::join!(client, listener.accept());
+        let (Socket::Tcp(stream), _) = accepted.unwrap() else { panic!("no TCP") };
+        assert_eq!(socket2::SockRef::from(&stream).tcp_notsent_lowat().unwrap(), UNSENT);
+        drop(client);
     }
 
     #[test]

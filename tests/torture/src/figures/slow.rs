@@ -8,7 +8,7 @@ use parlour_harness::{
     load::{
         Latencies, Watch,
         tongue::Tongue,
-        wire::{Frame, Reader, Writer, digits, find, open_narrow},
+        wire::{self, Frame, Reader, Writer, digits, find, open_narrow},
     },
     token,
 };
@@ -32,7 +32,7 @@ const SIZE: usize = 2_048;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long the stopped ones do not read.
-const STOPPED: Duration = Duration::from_secs(25);
+const STOPPED: Duration = Duration::from_secs(40);
 
 /// How long what waited for them may take to be read.
 const REST: Duration = Duration::from_secs(10);
@@ -54,12 +54,12 @@ pub async fn slow_readers(
     seed: u64,
 ) -> Result<String> {
     let cluster = open(processes, seed).await?;
-    let (conversation, sockets) = gather(&cluster, members).await?;
+    let (conversation, sockets) = gather(&cluster, members, stopped).await?;
     let (watch, measured) = (Watch::start(), Measured::default());
     let mut readers = JoinSet::new();
     let mut slow = Vec::new();
     let stop = Arc::new(Semaphore::new(0));
-    for (number, socket) in sockets.into_iter().enumerate() {
+    for (number, socket) in sockets {
         let measured = measured.clone();
         if number < stopped {
             slow.push((stop.clone(), tokio::spawn(sometimes(socket, stop.clone()))));
@@ -106,7 +106,12 @@ pub async fn slow_readers(
     Ok(table)
 }
 
-async fn gather(cluster: &Cluster, members: usize) -> Result<(u64, Vec<(Reader, Writer)>)> {
+/// Everybody in the room, with their numbers; the first `stopped` have little room for what they do not read.
+async fn gather(
+    cluster: &Cluster,
+    members: usize,
+    stopped: usize,
+) -> Result<(u64, Vec<(usize, (Reader, Writer))>)> {
     let users: Vec<String> = (0..members).map(|number| format!("reader-{number}")).collect();
     let mut all: Vec<&str> = users.iter().map(String::as_str).collect();
     all.push("speaker");
@@ -126,7 +131,7 @@ async fn gather(cluster: &Cluster, members: usize) -> Result<(u64, Vec<(Reader, 
         let limit = limit.clone();
         coming.spawn(async move {
             let _one = limit.acquire_owned().await?;
-            enter(door, &user).await
+            anyhow::Ok((number, enter(door, &user, number < stopped).await?))
         });
     }
     let mut sockets = Vec::new();
@@ -136,9 +141,13 @@ async fn gather(cluster: &Cluster, members: usize) -> Result<(u64, Vec<(Reader, 
     Ok((conversation, sockets))
 }
 
-async fn enter(door: SocketAddr, user: &str) -> Result<(Reader, Writer)> {
+async fn enter(door: SocketAddr, user: &str, narrow: bool) -> Result<(Reader, Writer)> {
     let token = token::for_user(user)?;
-    let (mut reader, mut writer) = open_narrow(door, "/api/v1/ws", &token).await?;
+    let (mut reader, mut writer) = if narrow {
+        open_narrow(door, "/api/v1/ws", &token).await?
+    } else {
+        wire::open(door, &token).await?
+    };
     let resumed = Tongue::Native.resume(&mut reader, &mut writer, None);
     timeout(PATIENCE, resumed).await.context("no resume")??;
     Ok((reader, writer))
@@ -153,7 +162,7 @@ async fn talk(
     time: Duration,
 ) -> Result<usize> {
     let door = cluster.addresses().first().copied().context("no process")?;
-    let (mut reader, mut writer) = enter(door, "speaker").await?;
+    let (mut reader, mut writer) = enter(door, "speaker", false).await?;
     let padding = "x".repeat(SIZE);
     let mut beats = interval(Duration::from_micros(1_000_000 / rate.max(1)));
     let (end, mut sent, mut answered) = (watch.elapsed() + time, 0, 0);
