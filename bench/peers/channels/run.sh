@@ -28,8 +28,8 @@ cd "$here"
 "$programs/python" manage.py fill
 case $server in
   daphne)
-    # Below verbosity 1 it writes no access log.
-    exec "$programs/daphne" -v 0 -b 127.0.0.1 -p "$PORT" project.asgi:application
+    # Below verbosity 1 it writes no access log. Of itself it gives up connections that are not accepted within 5 s.
+    exec "$programs/daphne" -v 0 --websocket_connect_timeout 60 -b 127.0.0.1 -p "$PORT" project.asgi:application
     ;;
   uvicorn)
     exec "$programs/uvicorn" project.asgi:application --host 127.0.0.1 --port "$PORT" --workers 1 \
