@@ -1,5 +1,5 @@
 # Parlour: `make run` to try it, `make test` to check everything.
-.PHONY: help run build test crash power torture matrix drop simulate bench autobahn fuzz clean
+.PHONY: help run build test crash power torture mutants matrix drop simulate bench autobahn fuzz clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -21,6 +21,9 @@ power: ## 500 power cuts, made up from what the server does to its files; nothin
 
 torture: ## Break processes, database, bus and links under load; nothing may be lost (SEED=, MINUTES=, PROCESSES=, STORE=, FAULTS=)
 	@scripts/torture.sh
+
+mutants: ## Servers with faults on purpose: every one must be found
+	@PARLOUR_ALL_MUTANTS=1 cargo test --workspace --locked mutants:: -- --nocapture
 
 matrix: ## Every kind of client talks with every other, all see the same (MESSAGES=, KINDS=)
 	@scripts/matrix.sh talk
