@@ -87,10 +87,7 @@ impl Talk {
                 Err(_) => break false,
             }
         };
-        if let Some(store) = store {
-            store.wake();
-        }
-        hub.flush();
+        hub.flush_soon();
         goes_on
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use socket2::SockRef;
-use tokio::{io::Interest, net::tcp::OwnedWriteHalf, task::spawn_local};
+use tokio::{io::Interest, net::tcp::OwnedWriteHalf, sync::Notify, task::spawn_local};
 
 use crate::{
     door::Guest,
@@ -69,6 +69,8 @@ pub(crate) struct Hub {
     buffers: RefCell<Vec<Vec<u8>>>,
     /// The frame that is going to many.
     frame: RefCell<Vec<u8>>,
+    /// Something was said.
+    heard: Notify,
 }
 
 impl Hub {
@@ -139,6 +141,18 @@ impl Hub {
         if !peer.marked.replace(true) {
             self.marked.borrow_mut().push(peer.clone());
         }
+    }
+
+    /// Asks for a round of writing.
+    pub(crate) fn flush_soon(&self) {
+        self.heard.notify_one();
+    }
+
+    /// Waits until somebody asks for a round of writing. Whoever waits for it runs behind all tasks that can run
+    /// already: what comes at the same moment over several sockets goes out in one write to each receiver, and what
+    /// comes alone goes out at once.
+    pub(crate) async fn round(&self) {
+        self.heard.notified().await;
     }
 
     /// Writes to everybody to whom something is due, once to each.

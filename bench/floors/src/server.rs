@@ -53,11 +53,23 @@ pub fn serve(port: u16, store: Option<Store>, tell: impl FnOnce(SocketAddr)) -> 
                 }
             }
         };
+        spawn_local(write(hub.clone(), store.clone()));
         tokio::select! {
             result = accept(&listener, &hub, store.as_ref()) => result,
             result = spawn_local(relay) => result?,
         }
     })
+}
+
+/// Writes what is due, and lets the store begin, round by round.
+async fn write(hub: Rc<Hub>, store: Option<Rc<Store>>) {
+    loop {
+        hub.round().await;
+        hub.flush();
+        if let Some(store) = &store {
+            store.wake();
+        }
+    }
 }
 
 fn listen(port: u16) -> Result<TcpListener> {
