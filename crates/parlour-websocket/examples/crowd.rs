@@ -141,7 +141,7 @@ async fn listen(mut reader: OwnedReadHalf, compressed: bool, heard: &Heard) -> i
         while let Some(message) = decoder.next(&mut input).map_err(io::Error::other)? {
             let Message::Text(text) = message else { continue };
             let counter = match text.get(..24).unwrap_or_default() {
-                start if start.starts_with(r#"{"type":"hello""#) => &heard.hellos,
+                _ if text.contains(r#""type":"hello""#) => &heard.hellos,
                 start if start.starts_with(r#"{"type":"reply""#) && !text.contains("client_id") => {
                     &heard.hellos
                 }
