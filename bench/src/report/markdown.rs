@@ -13,9 +13,8 @@ use super::{
 pub(super) fn page(story: &Story, charts: &[Chart], about: &str) -> String {
     let mut page = String::from("# Benchmarks\n\n");
     page.push_str(
-        "Written by `make bench`; do not edit. Every target ran on one core, the generator on another, one after the \
-         other in one run. All figures are medians of the runs. Every message was checked for loss, doubling, order \
-         and wrong receivers.\n\n",
+        "Written by `make bench`; do not edit. Targets were measured one after the other in one run; the figures are medians \
+         of the runs. Every message was checked for loss, doubling, order and wrong receivers; `bench/README.md` says how.\n\n",
     );
     page.push_str(about);
     page.push_str(&against_floors(story));
