@@ -15,6 +15,9 @@ pub struct Figures {
     pub scenario: String,
     /// The how-manieth time, from 1.
     pub run: u64,
+    /// Of a curve: how much there was of what grows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<f64>,
     /// Arrivals at those whom messages concern.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deliveries: Option<u64>,

@@ -22,25 +22,25 @@ use parlour_harness::load::pin_generator;
 /// Measures Parlour, the floors and other servers with the same clients and the same messages.
 #[derive(Parser, Debug)]
 struct Arguments {
-    /// Which, separated by commas; all that are installed, if not said. `--list` names them.
+    /// Which, separated by commas; those that are installed, if not said. `--list` names them.
     #[arg(long, value_delimiter = ',')]
     targets: Vec<String>,
     /// What is measured, separated by commas; everything, if not said.
     #[arg(long, value_delimiter = ',')]
     scenarios: Vec<String>,
-    /// How long each measurement takes [default: 10, or 3 with --short]
+    /// How long each measurement takes [default: 10, or 2 with --short]
     #[arg(long)]
     seconds: Option<u64>,
     /// How often everything is measured; medians are reported [default: 3, or 1 with --short]
     #[arg(long)]
     runs: Option<u64>,
-    /// Less of everything.
+    /// Less of everything: some targets and scenarios, small crowds.
     #[arg(long)]
     short: bool,
     /// Connected pairs.
     #[arg(long, default_value_t = 100)]
     pairs: usize,
-    /// Idle connections, and connections that come back at once [default: 5000]
+    /// Idle connections, and connections that come back at once [default: 5000, or 2000 with --short]
     #[arg(long)]
     crowd: Option<usize>,
     /// Where `figures.jsonl` and the report are written; only printed, if not said.
@@ -54,6 +54,9 @@ struct Arguments {
     list: bool,
 }
 
+/// Connections at the end of the longest curve.
+const CURVES_NEED: usize = 18_000;
+
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     if arguments.list {
@@ -63,7 +66,11 @@ fn main() -> Result<()> {
     }
     let (targets, scenarios) = chosen(&arguments)?;
     let size = size(&arguments);
-    allow_files(2 * size.typing.max(size.idle).max(size.storm) + 200)?;
+    let most = match scenarios.iter().any(Scenario::is_curve) {
+        true => CURVES_NEED,
+        false => (2 * size.typing).max(size.idle).max(size.storm),
+    };
+    allow_files(most + 200)?;
     let pinned = pin_generator();
     if !pinned {
         println!("only one core: target and generator share it");
@@ -76,8 +83,7 @@ fn main() -> Result<()> {
             for target in &targets {
                 let setting = Setting { runtime: &runtime, target, size, pinned };
                 match measure(scenario, &setting, run) {
-                    Ok(Some(figures)) => sheet.add(&figures)?,
-                    Ok(None) => {}
+                    Ok(all) => all.iter().try_for_each(|figures| sheet.add(figures))?,
                     // The others are measured all the same.
                     Err(error) => {
                         failed += 1;
@@ -99,38 +105,45 @@ fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {
 }
 
 fn chosen(arguments: &Arguments) -> Result<(Vec<Target>, Vec<Scenario>)> {
+    let is_meant = |short: &[&str], name: &str| !arguments.short || short.contains(&name);
     let targets = match arguments.targets.as_slice() {
-        [] => TARGETS.iter().filter(|target| target.is_installed()).copied().collect(),
+        [] => {
+            let all = TARGETS.iter().filter(|target| is_meant(target::SHORT, target.name));
+            all.filter(|target| target.is_installed()).copied().collect()
+        }
         names => names.iter().map(|name| target::named(name)).collect::<Result<_>>()?,
     };
     let scenarios = match arguments.scenarios.as_slice() {
-        [] => SCENARIOS.to_vec(),
+        [] => {
+            let all = SCENARIOS.iter();
+            all.filter(|scenario| is_meant(scenario::SHORT, scenario.name)).copied().collect()
+        }
         names => names.iter().map(|name| scenario::named(name)).collect::<Result<_>>()?,
     };
     Ok((targets, scenarios))
 }
 
 fn size(arguments: &Arguments) -> Size {
-    let crowd = arguments.crowd.unwrap_or(5_000);
+    let is_short = arguments.short;
+    let crowd = arguments.crowd.unwrap_or(if is_short { 2_000 } else { 5_000 });
+    let seconds = arguments.seconds.unwrap_or(if is_short { 2 } else { 10 });
     Size {
-        time: Duration::from_secs(arguments.seconds.unwrap_or(if arguments.short {
-            3
-        } else {
-            10
-        })),
+        time: Duration::from_secs(seconds),
         pairs: arguments.pairs,
         idle: crowd,
         storm: crowd,
-        typing: if arguments.short { 1_000 } else { 2_000 },
+        typing: if is_short { 500 } else { 2_000 },
     }
 }
 
-fn measure(scenario: &Scenario, setting: &Setting<'_>, run: u64) -> Result<Option<Figures>> {
-    let Some(mut figures) = scenario.measure(setting)? else { return Ok(None) };
-    figures.target = setting.target.name.into();
-    figures.scenario = scenario.name.into();
-    figures.run = run;
-    Ok(Some(figures))
+fn measure(scenario: &Scenario, setting: &Setting<'_>, run: u64) -> Result<Vec<Figures>> {
+    let mut all = scenario.measure(setting)?;
+    for figures in &mut all {
+        figures.target = setting.target.name.into();
+        figures.scenario = scenario.name.into();
+        figures.run = run;
+    }
+    Ok(all)
 }
 
 /// Where figures are written, a line each, as soon as they are known.

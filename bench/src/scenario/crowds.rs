@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::{Setting, talk};
+use super::{Setting, measured, talk};
 use crate::{
     clients::{Clients, Nobody},
     figures::Figures,
@@ -26,14 +26,35 @@ const STEADY_KIB: u64 = 64;
 pub(super) fn idle(setting: &Setting<'_>) -> Result<Figures> {
     let count = setting.size.idle;
     let (running, mut clients) = setting.start(Cast { pairs: count / 2, room: 0 })?;
-    let before = settled(&running, &mut clients)?;
+    gathered(&running, &mut clients)
+}
+
+/// The same for so many, and how soon messages of some of them arrive among the others.
+pub(super) fn growth(setting: &Setting<'_>, count: usize) -> Result<Figures> {
+    let (running, mut clients) = setting.start(Cast { pairs: count / 2, room: 0 })?;
+    let memory = gathered(&running, &mut clients)?;
+    let senders = (0..2 * setting.size.pairs).step_by(2).collect();
+    let plan = talk::plan(setting, senders, false, Pace::Fixed(1_000.0));
+    let (figures, _) = measured(&running, &mut clients, &plan)?;
+    Ok(Figures {
+        rss_kib_before: memory.rss_kib_before,
+        rss_kib_after: memory.rss_kib_after,
+        kib_per_connection: memory.kib_per_connection,
+        ..figures
+    })
+}
+
+/// Lets all connect, and looks at the memory.
+fn gathered(running: &Running, clients: &mut Clients) -> Result<Figures> {
+    let count = clients.count();
+    let before = settled(running, clients)?;
     let first = count / FIRST;
     clients.connect(0..first)?;
-    let some = settled(&running, &mut clients)?;
+    let some = settled(running, clients)?;
     let begun = Instant::now();
     clients.connect(first..count)?;
     let seconds = begun.elapsed().as_secs_f64();
-    let all = settled(&running, &mut clients)?;
+    let all = settled(running, clients)?;
     let mut figures = Figures {
         rss_kib_before: Some(before),
         rss_kib_after: Some(all),

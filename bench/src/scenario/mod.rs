@@ -39,35 +39,61 @@ pub struct Size {
 pub struct Scenario {
     /// As the command line and the figures name it.
     pub name: &'static str,
-    /// Who talks with whom.
+    /// Who talks with whom; a target that has no such thing is not asked.
     pub shape: Shape,
-    /// What is done; a target that cannot do it is not asked.
-    run: fn(&Setting<'_>) -> Result<Figures>,
+    what: What,
+}
+
+/// Measures a target once.
+type Once = fn(&Setting<'_>) -> Result<Figures>;
+
+/// Measures it at one point of a curve.
+type At = fn(&Setting<'_>, usize) -> Result<Figures>;
+
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Once(Once),
+    /// At each of these points.
+    Curve(At, &'static [usize]),
+}
+
+const fn pairs(name: &'static str, once: Once) -> Scenario {
+    Scenario { name, shape: Shape::Pairs, what: What::Once(once) }
+}
+
+const fn room(name: &'static str, once: Once) -> Scenario {
+    Scenario { name, shape: Shape::Room, what: What::Once(once) }
 }
 
 /// All that there are.
 pub const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "idle", shape: Shape::Pairs, run: crowds::idle },
-    Scenario { name: "pairs-1", shape: Shape::Pairs, run: |setting| talk::pairs(setting, 1) },
-    Scenario { name: "pairs-16", shape: Shape::Pairs, run: |setting| talk::pairs(setting, 16) },
-    Scenario { name: "pairs-50s", shape: Shape::Pairs, run: |setting| talk::rate(setting, 50) },
+    pairs("idle", crowds::idle),
+    pairs("pairs-1", |setting| talk::pairs(setting, 1)),
+    pairs("pairs-16", |setting| talk::pairs(setting, 16)),
+    pairs("pairs-50s", |setting| talk::rate(setting, 50)),
+    pairs("pairs-1000s", |setting| talk::rate(setting, 1_000)),
+    room("room-200", |setting| talk::room(setting, 200)),
+    room("room-1000", |setting| talk::room(setting, 1_000)),
+    room("everyone-40", |setting| talk::everyone(setting, 40)),
+    pairs("typing", typing::typing),
+    pairs("storm", crowds::storm),
+    pairs("ramp", ramp::ramp),
+    room("slow-readers", slow::slow),
     Scenario {
-        name: "pairs-1000s",
+        name: "growth-connections",
         shape: Shape::Pairs,
-        run: |setting| talk::rate(setting, 1_000),
+        what: What::Curve(crowds::growth, &[1_000, 2_000, 5_000, 10_000, 18_000]),
     },
-    Scenario { name: "room-200", shape: Shape::Room, run: |setting| talk::room(setting, 200) },
-    Scenario { name: "room-1000", shape: Shape::Room, run: |setting| talk::room(setting, 1_000) },
     Scenario {
-        name: "everyone-40",
+        name: "growth-rooms",
         shape: Shape::Room,
-        run: |setting| talk::everyone(setting, 40),
+        what: What::Curve(talk::room, &[10, 100, 1_000, 10_000]),
     },
-    Scenario { name: "typing", shape: Shape::Pairs, run: typing::typing },
-    Scenario { name: "storm", shape: Shape::Pairs, run: crowds::storm },
-    Scenario { name: "ramp", shape: Shape::Pairs, run: ramp::ramp },
-    Scenario { name: "slow-readers", shape: Shape::Room, run: slow::slow },
 ];
+
+/// Those of the short form.
+pub const SHORT: &[&str] =
+    &["idle", "pairs-16", "pairs-50s", "room-200", "everyone-40", "typing", "storm", "ramp"];
 
 /// The scenario of a name.
 ///
@@ -82,15 +108,30 @@ pub fn named(name: &str) -> Result<Scenario> {
 }
 
 impl Scenario {
-    /// Measures a target once. `None` where the target has no such thing.
+    /// Whether it is a curve.
+    #[must_use]
+    pub const fn is_curve(&self) -> bool {
+        matches!(self.what, What::Curve(..))
+    }
+
+    /// Measures a target: at each point, or once. Nothing where the target has no such thing.
     ///
     /// # Errors
     /// When the target does not start, refuses somebody, or ends a connection.
-    pub fn measure(&self, setting: &Setting<'_>) -> Result<Option<Figures>> {
+    pub fn measure(&self, setting: &Setting<'_>) -> Result<Vec<Figures>> {
         if setting.target.speech.dialect(self.shape).is_none() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        (self.run)(setting).map(Some)
+        match self.what {
+            What::Once(once) => Ok(vec![once(setting)?]),
+            What::Curve(at, points) => {
+                let point = |point: &usize| {
+                    let figures = at(setting, *point)?;
+                    Ok(Figures { at: Some(*point as f64), ..figures })
+                };
+                points.iter().map(point).collect()
+            }
+        }
     }
 }
 

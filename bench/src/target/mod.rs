@@ -122,6 +122,21 @@ pub const TARGETS: &[Target] = &[
     target("nchan", Program::Peer("nchan", &[]), Speech::Nchan),
 ];
 
+/// Those of the short form.
+pub const SHORT: &[&str] = &[
+    "floor-relay",
+    "floor-store",
+    "parlour-native",
+    "parlour-direct",
+    "parlour-room",
+    "parlour-pusher",
+    "channels-daphne-redis-sqlite",
+    "socketio",
+    "socketio-sqlite",
+    "sockudo",
+    "nchan",
+];
+
 const fn channels(
     name: &'static str,
     folder: &'static str,

@@ -252,6 +252,7 @@ async fn start_parlour(
     let mut options = Options { binary, folder: folder_path, env, core }
         .env("PARLOUR_LIMITS_CONNECTIONS_PER_ADDRESS", "20000")
         .env("PARLOUR_LIMITS_CONNECTIONS_BEFORE_AUTH", "20000")
+        .env("PARLOUR_LIMITS_GROUP_PARTICIPANTS", "10000")
         .env("PARLOUR_PUSHER_APP_ID", pusher::KEY)
         .env("PARLOUR_PUSHER_KEY", pusher::KEY)
         .env("PARLOUR_PUSHER_SECRET", pusher::SECRET)

@@ -1,1 +1,4 @@
-//! The generator, tested on servers that misbehave.
+//! The generator, tested on a server that misbehaves on purpose: what it does must be found, and nothing else.
+
+mod misbehaviour;
+mod server;
