@@ -1,8 +1,6 @@
 """Runs the Autobahn fuzzing client against a server and judges its report strictly.
 
-Usage, with CPython 2.7: driver.py SITE_FOLDER REPORT_FOLDER ADDRESS [--plain] [--short]
-
-With --plain the cases about compression are left out.
+Usage, with CPython 2.7: driver.py SITE_FOLDER REPORT_FOLDER ADDRESS [--short]
 
 Exits with 1 unless every case is OK in both its behaviour and its close; the cases that spec.json
 names may also be INFORMATIONAL.
@@ -62,15 +60,12 @@ def judge(report_folder, informational):
 
 def main(arguments):
     short = "--short" in arguments
-    plain = "--plain" in arguments
     site_folder, report_folder, address = [a for a in arguments if not a.startswith("--")]
     with open(os.path.join(HERE, "spec.json")) as spec_file:
         spec = json.load(spec_file)
     cases = spec["short_cases" if short else "cases"]
     # The suite compares the type of its options.
     cases = [str(case) for case in cases]
-    if plain:
-        cases = [case for case in cases if case.split(".")[0] not in ("12", "13")]
     run_cases(site_folder, report_folder, address, cases)
     return 0 if judge(report_folder, spec["informational"]) else 1
 

@@ -67,7 +67,7 @@ servers=()
 trap 'kill "${servers[@]:+${servers[@]}}" 2>/dev/null || true' EXIT
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 
-# The codec alone, with compression, which the server does not offer.
+# The codec alone.
 cargo build --quiet --release -p parlour-websocket --example echo
 mkfifo "$report/address"
 "$target/release/examples/echo" --deflate --max-message-bytes 67108864 >"$report/address" &
@@ -76,17 +76,18 @@ servers+=($!)
 read -r address <"$report/address" || { echo "the echo server did not start" >&2; exit 1; }
 judge codec "$address" ${short:+"$short"}
 
-# The server's own accept loop, reader and queue, with limits that let the large cases through.
+# The server's own accept loop, reader and queue, with limits that let the large cases through, and compression of everything.
 cargo build --quiet --profile demo -p parlour-server --features conformance --bin parlour
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 env PARLOUR_LISTEN="127.0.0.1:$port" DATABASE_URL=sqlite::memory: PARLOUR_RATE_LIMITS=off \
   PARLOUR_JWT_SECRET=only-for-this-run-of-the-conformance-suite PARLOUR_LOG_LEVEL=warn \
   PARLOUR_LIMITS_FRAME_BYTES=67108864 PARLOUR_LIMITS_FRAGMENTS=4294967295 \
   PARLOUR_LIMITS_QUEUE_BYTES=134217728 PARLOUR_LIMITS_QUEUE_FRAMES=1000000 \
+  PARLOUR_SERVER_COMPRESSION=on PARLOUR_SERVER_COMPRESSION_MIN_BYTES=1 \
   "$target/demo/parlour" serve &
 servers+=($!)
 for _ in $(seq 200); do
   if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then break; fi
   sleep 0.05
 done
-judge server "127.0.0.1:$port/echo" --plain ${short:+"$short"}
+judge server "127.0.0.1:$port/echo" ${short:+"$short"}
