@@ -1,8 +1,8 @@
 # Parlour: `make run` to try it, `make test` to check everything.
-.PHONY: help run build test crash power torture mutants matrix drop simulate bench autobahn fuzz clean
+.PHONY: help run build test crash power torture mutants matrix drop simulate bench bench-full autobahn fuzz clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 run: ## Build what is needed and start a demo on http://127.0.0.1:8000
 	@scripts/run.sh
@@ -34,8 +34,11 @@ drop: ## Clients of every kind go away and come back; nothing may be missing (SE
 simulate: ## The real server in a simulated network, seed after seed (SEEDS=, MINUTES=, SEED=, PROCESSES=)
 	@scripts/simulation.sh
 
-bench: ## Speed of sends, memory of connections, reconnection
+bench: ## Measure beside the floors and other servers, the short form; writes docs/benchmarks
 	@scripts/bench.sh
+
+bench-full: ## The same at length, three times, after installing the other servers
+	@scripts/bench.sh full
 
 autobahn: ## The Autobahn suite against the WebSocket codec (needs Python 2.7)
 	@tests/autobahn/run.sh

@@ -82,13 +82,14 @@ fn main() -> Result<()> {
         for scenario in &scenarios {
             for target in &targets {
                 let setting = Setting { runtime: &runtime, target, size, pinned };
-                match measure(scenario, &setting, run) {
-                    Ok(all) => all.iter().try_for_each(|figures| sheet.add(figures))?,
-                    // The others are measured all the same.
-                    Err(error) => {
-                        failed += 1;
-                        println!("{} on {}: {error:#}", scenario.name, target.name);
-                    }
+                let measured = scenario.measure(&setting, |figures| {
+                    let (target, scenario) = (target.name.into(), scenario.name.into());
+                    sheet.add(&Figures { target, scenario, run, ..figures })
+                });
+                // The others are measured all the same.
+                if let Err(error) = measured {
+                    failed += 1;
+                    println!("{} on {}: {error:#}", scenario.name, target.name);
                 }
             }
         }
@@ -134,16 +135,6 @@ fn size(arguments: &Arguments) -> Size {
         storm: crowd,
         typing: if is_short { 500 } else { 2_000 },
     }
-}
-
-fn measure(scenario: &Scenario, setting: &Setting<'_>, run: u64) -> Result<Vec<Figures>> {
-    let mut all = scenario.measure(setting)?;
-    for figures in &mut all {
-        figures.target = setting.target.name.into();
-        figures.scenario = scenario.name.into();
-        figures.run = run;
-    }
-    Ok(all)
 }
 
 /// Where figures are written, a line each, as soon as they are known.

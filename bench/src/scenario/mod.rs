@@ -114,23 +114,25 @@ impl Scenario {
         matches!(self.what, What::Curve(..))
     }
 
-    /// Measures a target: at each point, or once. Nothing where the target has no such thing.
+    /// Measures a target: at each point, or once; gives the figures as soon as they are known. None where the target has no
+    /// such thing.
     ///
     /// # Errors
     /// When the target does not start, refuses somebody, or ends a connection.
-    pub fn measure(&self, setting: &Setting<'_>) -> Result<Vec<Figures>> {
+    pub fn measure(
+        &self,
+        setting: &Setting<'_>,
+        mut seen: impl FnMut(Figures) -> Result<()>,
+    ) -> Result<()> {
         if setting.target.speech.dialect(self.shape).is_none() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         match self.what {
-            What::Once(once) => Ok(vec![once(setting)?]),
-            What::Curve(at, points) => {
-                let point = |point: &usize| {
-                    let figures = at(setting, *point)?;
-                    Ok(Figures { at: Some(*point as f64), ..figures })
-                };
-                points.iter().map(point).collect()
-            }
+            What::Once(once) => seen(once(setting)?),
+            What::Curve(at, points) => points.iter().try_for_each(|point| {
+                let figures = at(setting, *point).with_context(|| format!("at {point}"))?;
+                seen(Figures { at: Some(*point as f64), ..figures })
+            }),
         }
     }
 }

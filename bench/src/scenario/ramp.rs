@@ -52,7 +52,8 @@ pub(super) fn ramp(setting: &Setting<'_>) -> Result<Figures> {
             false => failed = rate,
         }
         let kept = best.as_ref().map_or(0.0, |(rate, _)| *rate);
-        if failed - kept <= failed / PRECISION || kept >= LAST || failed < FIRST / 32.0 {
+        let is_known = failed.is_finite() && failed - kept <= failed / PRECISION;
+        if is_known || kept >= LAST || failed < FIRST / 32.0 {
             break;
         }
         rate = match failed.is_finite() {

@@ -1,8 +1,7 @@
-//! Load: how fast, how much memory, how quickly back.
+//! Load: pairs at a pace, frames by hand. The torture's figures and the benchmark are made of it.
 //!
 //! The generator frames by hand and runs on one core of its own, so that it is not what is measured.
 
-pub mod crowd;
 pub mod pairs;
 pub mod report;
 pub mod tongue;
