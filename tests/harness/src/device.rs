@@ -8,10 +8,7 @@ mod marks;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -21,20 +18,11 @@ use tokio::time::timeout;
 
 use crate::{
     held::{Held, Marks, Position},
-    history::{Action, Answer, Cause, Change, Kind, Recorder, What},
+    history::{Action, Answer, Cause, Change, Kind, Recorder, What, next_number},
     rest::Rest,
     socket::{Incoming, Socket},
     wire::{command, number, read_answer, read_change},
 };
-
-/// Numbers for operations and connections; one for the whole run.
-static NUMBERS: AtomicU64 = AtomicU64::new(1);
-
-/// A number for an operation or a connection that no other has.
-#[must_use]
-pub fn next_number() -> u64 {
-    NUMBERS.fetch_add(1, Relaxed)
-}
 
 /// Every conversation's secret word begins so.
 pub const MARKER: &str = "secret-";

@@ -10,7 +10,10 @@ use std::{
     collections::BTreeMap,
     io::{BufWriter, Write},
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Instant,
 };
 
@@ -19,6 +22,15 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 pub use things::{Action, Answer, Cause, Change, FinalRead, Kind, Message};
+
+/// Numbers for operations and connections; one for the whole run.
+static NUMBERS: AtomicU64 = AtomicU64::new(1);
+
+/// A number for an operation or a connection that no other has.
+#[must_use]
+pub fn next_number() -> u64 {
+    NUMBERS.fetch_add(1, Relaxed)
+}
 
 /// One line of a history.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

@@ -4,12 +4,11 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use parlour_harness::{
-    device::next_number,
     dialects::{
         Client, Kind, Place,
         log::{Heard, Said},
     },
-    history::{Action, Cause, Recorder, What},
+    history::{Action, Cause, Recorder, What, next_number},
     random::Random,
     rest::Rest,
 };
