@@ -10,4 +10,5 @@ raise_limits
 # It would take other settings from these.
 unset REDIS_URL DATABASE_URL
 cd "$state"
-HOST=127.0.0.1 exec "$here/.installed/bin/sockudo" --config "$here/config.toml"
+# Of itself it logs every subscription.
+HOST=127.0.0.1 RUST_LOG=error exec "$here/.installed/bin/sockudo" --config "$here/config.toml"
