@@ -1,8 +1,6 @@
 //! What a target and this generator used while something was measured.
 
-use std::time::{Duration, Instant};
-
-use rustix::time::{ClockId, clock_gettime};
+use std::time::Instant;
 
 use crate::{
     figures::Figures,
@@ -12,12 +10,15 @@ use crate::{
 /// Share of its core above which the generator may be what is measured.
 const BUSY: f64 = 0.85;
 
+/// Share of the time above which others have held the generator up.
+const HELD_UP: f64 = 0.1;
+
 /// A measurement that has begun.
 #[derive(Debug)]
 pub struct Meter {
     begun: Instant,
     target: Used,
-    own: Duration,
+    own: (f64, f64),
 }
 
 /// What was seen.
@@ -29,6 +30,8 @@ pub struct Seen {
     pub share: f64,
     /// How much of its core the generator used.
     pub own_share: f64,
+    /// For how much of the time it was ready to run, and something else ran on its core.
+    pub waited: f64,
 }
 
 impl Meter {
@@ -42,9 +45,10 @@ impl Meter {
     #[must_use]
     pub fn stop(self, running: &Running) -> Seen {
         let elapsed = self.begun.elapsed().as_secs_f64();
-        let own_share = own().saturating_sub(self.own).as_secs_f64() / elapsed;
+        let (used, waited) = own();
+        let (own_share, waited) = ((used - self.own.0) / elapsed, (waited - self.own.1) / elapsed);
         let cpu_seconds = running.used().since(&self.target);
-        Seen { cpu_seconds, share: cpu_seconds / elapsed, own_share }
+        Seen { cpu_seconds, share: cpu_seconds / elapsed, own_share, waited }
     }
 }
 
@@ -55,12 +59,18 @@ impl Seen {
             figures
                 .note(&format!("the generator used {:.0} % of its core", self.own_share * 100.0));
         }
+        if self.waited > HELD_UP {
+            let share = self.waited * 100.0;
+            figures.note(&format!(
+                "other programs had the generator's core for {share:.0} % of the time"
+            ));
+        }
     }
 }
 
-/// Processor time of this process so far.
-fn own() -> Duration {
-    let now = clock_gettime(ClockId::ProcessCPUTime);
-    let (seconds, nanos) = (u64::try_from(now.tv_sec), u32::try_from(now.tv_nsec));
-    Duration::new(seconds.unwrap_or(0), nanos.unwrap_or(0))
+/// How long this thread, which is all that the generator has, has run and has waited for its core, in seconds.
+fn own() -> (f64, f64) {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let mut nanos = text.split_whitespace().map(|nanos| nanos.parse::<f64>().unwrap_or(0.0));
+    (nanos.next().unwrap_or(0.0) / 1e9, nanos.next().unwrap_or(0.0) / 1e9)
 }

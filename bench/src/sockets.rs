@@ -1,4 +1,4 @@
-//! Many client sockets on one thread: one poll, one buffer to read into, writes without a queue where the socket takes them.
+//! Many client sockets on one thread: one poll, one buffer to read into, one write for all that a socket has to say in a turn.
 
 use std::{
     io::{ErrorKind, Read as _, Write as _},
@@ -58,6 +58,7 @@ struct Socket {
     /// The beginning of a frame of which the rest has not come yet.
     unread: Vec<u8>,
     waits_to_write: bool,
+    is_due: bool,
     is_deaf: bool,
 }
 
@@ -66,7 +67,8 @@ struct Socket {
 pub struct Sockets {
     registry: Registry,
     all: Vec<Option<Socket>>,
-    frame: Vec<u8>,
+    /// Those with something to write that have not been tried yet.
+    due: Vec<usize>,
 }
 
 /// The sockets and what waits for them.
@@ -87,7 +89,7 @@ impl Swarm {
     pub fn new() -> Result<Self> {
         let poll = Poll::new()?;
         let registry = poll.registry().try_clone()?;
-        let sockets = Sockets { registry, all: Vec::new(), frame: Vec::new() };
+        let sockets = Sockets { registry, all: Vec::new(), due: Vec::new() };
         Ok(Self { poll, events: Events::with_capacity(1_024), scratch: vec![0; SCRATCH], sockets })
     }
 
@@ -96,6 +98,7 @@ impl Swarm {
     /// # Errors
     /// What the ear says, and what the system does.
     pub fn turn(&mut self, wait: Duration, ear: &mut dyn Ear) -> Result<()> {
+        self.sockets.flush()?;
         match self.poll.poll(&mut self.events, Some(wait)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             polled => polled?,
@@ -109,7 +112,7 @@ impl Swarm {
                 self.sockets.read(id, &mut self.scratch, ear)?;
             }
         }
-        Ok(())
+        self.sockets.flush()
     }
 }
 
@@ -140,15 +143,16 @@ impl Sockets {
             unsent: request,
             unread: Vec::new(),
             waits_to_write: true,
+            is_due: false,
             is_deaf: false,
         }));
         Ok(id)
     }
 
-    /// Sends a text. What is gone hears nothing: its end is told to the ear.
+    /// Sends a text with the next turn. What is gone hears nothing: its end is told to the ear.
     ///
     /// # Errors
-    /// When the system does not take it.
+    /// None at present.
     pub fn text(&mut self, id: usize, payload: &[u8]) -> Result<()> {
         self.write(id, frame::TEXT, payload)
     }
@@ -204,22 +208,32 @@ impl Sockets {
 
     fn write(&mut self, id: usize, opcode: u8, payload: &[u8]) -> Result<()> {
         let Some(Some(socket)) = self.all.get_mut(id) else { return Ok(()) };
-        if !socket.unsent.is_empty() {
-            frame::write(opcode, payload, &mut socket.unsent);
-            return Ok(());
+        frame::write(opcode, payload, &mut socket.unsent);
+        if !socket.waits_to_write && !socket.is_due {
+            socket.is_due = true;
+            self.due.push(id);
         }
-        self.frame.clear();
-        frame::write(opcode, payload, &mut self.frame);
-        let written = match socket.stream.write(&self.frame) {
-            Ok(written) => written,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
-            // The end of it comes as an event of its own.
-            Err(_) => return Ok(()),
-        };
-        if written < self.frame.len() {
-            socket.unsent.extend_from_slice(&self.frame[written..]);
-            self.await_writing(id, true)?;
+        Ok(())
+    }
+
+    /// Writes what has gathered: everything for a socket at once, so that this program is not what is slow.
+    fn flush(&mut self) -> Result<()> {
+        let mut due = std::mem::take(&mut self.due);
+        for id in due.drain(..) {
+            let Some(Some(socket)) = self.all.get_mut(id) else { continue };
+            socket.is_due = false;
+            let written = match socket.stream.write(&socket.unsent) {
+                Ok(written) => written,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+                // The end of it comes as an event of its own.
+                Err(_) => continue,
+            };
+            socket.unsent.drain(..written);
+            if !socket.unsent.is_empty() {
+                self.await_writing(id, true)?;
+            }
         }
+        self.due = due;
         Ok(())
     }
 
