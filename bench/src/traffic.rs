@@ -52,7 +52,7 @@ pub struct Plan {
     /// Length of a message in bytes.
     pub length: usize,
     /// So many messages may be open in all; when there are more the run is over, and [`Outcome::overloaded`].
-    pub most_open: usize,
+    pub most_open: f64,
 }
 
 /// What came of it.
@@ -227,7 +227,7 @@ impl Traffic {
         let mut count = 0_u64;
         loop {
             let now = self.watch.micros();
-            let due = (count as f64 * 1e6 / rate) as u64;
+            let due = micros(count as f64 / rate);
             if due >= self.end || self.outcome.overloaded {
                 self.end = self.end.min(now);
                 return Ok(());
@@ -240,9 +240,9 @@ impl Traffic {
             let sender = usize::try_from(count)? % self.senders.len();
             self.send(&mut clients.voice(), sender, begun)?;
             count += 1;
-            self.outcome.overloaded = self.open > self.plan.most_open;
+            self.outcome.overloaded = self.open as f64 > self.plan.most_open;
             // What comes back is read in between, also when sends are late.
-            if count % 64 == 0 {
+            if count.is_multiple_of(64) {
                 clients.turn(Duration::ZERO, self)?;
             }
         }
@@ -375,4 +375,9 @@ impl Listener for Traffic {
         }
         anyhow::bail!("the socket of user {} has ended: {why}", client.user)
     }
+}
+
+/// Seconds as whole microseconds.
+pub(crate) fn micros(seconds: f64) -> u64 {
+    u64::try_from(Duration::from_secs_f64(seconds).as_micros()).unwrap_or(u64::MAX)
 }

@@ -45,7 +45,7 @@ pub(super) fn ramp(setting: &Setting<'_>) -> Result<Figures> {
         plan.pace = Pace::Fixed(rate);
         plan.run += 1;
         // More than this would take seconds to be worked off.
-        plan.most_open = (rate as usize).max(1_000);
+        plan.most_open = rate.max(1_000.0);
         let step = step(&running, &mut clients, &plan, rate)?;
         match step.is_kept {
             true => best = Some((rate, step.figures)),

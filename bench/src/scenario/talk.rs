@@ -13,7 +13,7 @@ use crate::{
 /// A plan for everybody who connects; the other one of a pair, or all of a room, hear it.
 pub(super) fn plan(setting: &Setting<'_>, senders: Vec<usize>, to_all: bool, pace: Pace) -> Plan {
     let (time, length) = (setting.size.time, text::LENGTH);
-    Plan { run: 1, senders, to_all, deaf: 0..0, pace, time, length, most_open: usize::MAX }
+    Plan { run: 1, senders, to_all, deaf: 0..0, pace, time, length, most_open: f64::INFINITY }
 }
 
 /// Pairs, each of whose first ones has so many messages open.

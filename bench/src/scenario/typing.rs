@@ -13,7 +13,7 @@ use crate::{
     figures::Figures,
     meter::Meter,
     target::Cast,
-    traffic::Outcome,
+    traffic::{Outcome, micros},
 };
 
 /// How often one types. Parlour tells others once a second at most.
@@ -64,10 +64,10 @@ fn go(clients: &mut Clients, pairs: usize, time: Duration) -> Result<Outcome> {
     // Whole rounds, so that each has typed as often as the others.
     let rounds = time.as_micros().div_ceil(INTERVAL.as_micros());
     let total = u64::try_from(rounds)? * pairs as u64;
-    let spacing = INTERVAL.as_secs_f64() * 1e6 / pairs as f64;
+    let spacing = INTERVAL.as_secs_f64() / pairs as f64;
     while typing.sent < total {
         let now = typing.watch.micros();
-        let due = (typing.sent as f64 * spacing) as u64;
+        let due = micros(typing.sent as f64 * spacing);
         if due > now {
             clients.turn(Duration::from_micros(due - now), &mut typing)?;
             continue;
@@ -83,7 +83,7 @@ fn go(clients: &mut Clients, pairs: usize, time: Duration) -> Result<Outcome> {
         clients.turn(Duration::from_millis(100), &mut typing)?;
     }
     // The next round is spaced from this one.
-    let rest = Duration::from_micros((typing.sent as f64 * spacing) as u64);
+    let rest = Duration::from_micros(micros(typing.sent as f64 * spacing));
     while typing.watch.elapsed() < rest {
         clients.turn(rest.saturating_sub(typing.watch.elapsed()), &mut typing)?;
     }
@@ -110,7 +110,7 @@ impl Listener for Typing {
     fn heard(&mut self, voice: &mut Voice<'_>, client: usize, heard: Heard) -> Result<()> {
         match heard {
             Heard::Typing => {
-                let is_receiver = voice.client(client).user % 2 == 0;
+                let is_receiver = voice.client(client).user.is_multiple_of(2);
                 let begun = self.open[client / 2].pop_front().filter(|_| is_receiver);
                 let now = self.watch.micros();
                 match begun {

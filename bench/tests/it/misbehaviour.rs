@@ -29,7 +29,7 @@ fn run(misdeed: Misdeed, in_room: bool) -> Outcome {
         pace: Pace::Fixed(2_000.0),
         time: Duration::from_millis(1_000),
         length: text::LENGTH,
-        most_open: usize::MAX,
+        most_open: f64::INFINITY,
     };
     traffic::run(&mut clients, plan).unwrap()
 }
@@ -99,7 +99,7 @@ fn a_closed_loop_goes_on_when_messages_are_lost() {
         pace: Pace::Closed(2),
         time: Duration::from_secs(3),
         length: text::LENGTH,
-        most_open: usize::MAX,
+        most_open: f64::INFINITY,
     };
     let outcome = traffic::run(&mut clients, plan).unwrap();
     // All windows are full of lost ones after 800 messages.

@@ -96,7 +96,7 @@ impl Relay {
     fn pass_on(&self, from: u64, asked: &Value) {
         let mut members = self.members.lock().unwrap();
         members.count += 1;
-        let is_bad = members.count % self.every == 0;
+        let is_bad = members.count.is_multiple_of(self.every);
         let receivers = match (asked["to"].as_u64(), asked["room"].as_u64()) {
             (Some(to), _) => vec![to],
             (_, Some(room)) => {
