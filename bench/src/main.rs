@@ -15,7 +15,7 @@ use parlour_bench::{
     report,
     scenario::{self, SCENARIOS, Scenario, Setting, Size},
     sockets::allow_files,
-    target::{self, TARGETS, Target},
+    targets::{self, TARGETS, Target},
 };
 use parlour_harness::load::pin_generator;
 
@@ -109,10 +109,10 @@ fn chosen(arguments: &Arguments) -> Result<(Vec<Target>, Vec<Scenario>)> {
     let is_meant = |short: &[&str], name: &str| !arguments.short || short.contains(&name);
     let targets = match arguments.targets.as_slice() {
         [] => {
-            let all = TARGETS.iter().filter(|target| is_meant(target::SHORT, target.name));
+            let all = TARGETS.iter().filter(|target| is_meant(targets::SHORT, target.name));
             all.filter(|target| target.is_installed()).copied().collect()
         }
-        names => names.iter().map(|name| target::named(name)).collect::<Result<_>>()?,
+        names => names.iter().map(|name| targets::named(name)).collect::<Result<_>>()?,
     };
     let scenarios = match arguments.scenarios.as_slice() {
         [] => {

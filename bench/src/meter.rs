@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::{
     figures::Figures,
-    target::{Running, tree::Used},
+    targets::{Running, tree::Used},
 };
 
 /// Share of its core above which the generator may be what is measured.

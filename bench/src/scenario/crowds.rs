@@ -9,7 +9,7 @@ use crate::{
     clients::{Clients, Nobody},
     figures::Figures,
     meter::Meter,
-    target::{Cast, Running},
+    targets::{Cast, Running},
     traffic::{self, Pace, Plan},
 };
 

@@ -15,7 +15,7 @@ use crate::{
     clients::Clients,
     figures::Figures,
     meter::Meter,
-    target::{Cast, Running, Shape, Target},
+    targets::{Cast, Running, Shape, Target},
     traffic::{Outcome, Plan},
 };
 

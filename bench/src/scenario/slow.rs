@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::{Setting, measured, talk};
 use crate::{
     figures::Figures,
-    target::Cast,
+    targets::Cast,
     traffic::{Pace, Plan},
 };
 

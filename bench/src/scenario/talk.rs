@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::{Setting, measured};
 use crate::{
     figures::Figures,
-    target::Cast,
+    targets::Cast,
     text,
     traffic::{Pace, Plan},
 };

@@ -12,7 +12,7 @@ use crate::{
     dialect::Heard,
     figures::Figures,
     meter::Meter,
-    target::Cast,
+    targets::Cast,
     traffic::{Outcome, micros},
 };
 
