@@ -73,9 +73,9 @@ everything() {
   fi
 
   # Everything is built at once: packages built one by one have other features in common, and most is built twice.
-  local run_tests=(cargo test --workspace --all-targets --locked --no-fail-fast) sums='^test result: '
+  local run_tests=(cargo test --workspace --all-targets --locked) sums='^test result: '
   if cargo nextest --version >/dev/null 2>&1; then
-    run_tests=(cargo nextest run --workspace --locked --no-fail-fast) sums='^ *Summary '
+    run_tests=(cargo nextest run --workspace --locked) sums='^ *Summary '
   fi
   if stage "rust build" "" "${run_tests[@]}" --no-run; then
     export PARLOUR_BIN
@@ -84,7 +84,7 @@ everything() {
       *) PARLOUR_BIN=$PWD/$(target_dir)/debug/parlour ;;
     esac
   fi
-  stage "rust tests" "$sums" "${run_tests[@]}"
+  stage "rust tests" "$sums" "${run_tests[@]}" --no-fail-fast
   stage "rust examples in documentation" '^test result: ' cargo test --workspace --doc --locked --no-fail-fast
 
   stage "typescript format, lints and types" "" js check

@@ -128,6 +128,10 @@ impl Link {
         if let Some(agreed) = self.compression() {
             item.frame = agreed.shared(item.frame);
         }
+        if self.queue.lock().is_too_full_for(&item, &self.limits) {
+            // What came at one moment may be too much, and not the reader too slow.
+            self.flush();
+        }
         let pushed = self.queue.lock().push(item, &self.limits);
         match pushed {
             Pushed::Queued => true,

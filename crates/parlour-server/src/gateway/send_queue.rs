@@ -57,20 +57,22 @@ impl SendQueue {
         self.bytes
     }
 
+    /// Whether a frame has no room. Signals may take a quarter of it.
+    pub(crate) fn is_too_full_for(&self, item: &Item, limits: &Limits) -> bool {
+        let part = if item.durability == Durability::Ephemeral { 4 } else { 1 };
+        (self.bytes + item.frame.len()) * part > limits.queue_bytes
+            || (self.items.len() + 1) * part > limits.queue_frames
+    }
+
     /// Adds a live event or an answer.
     pub(crate) fn push(&mut self, item: Item, limits: &Limits) -> Pushed {
-        let ephemeral = item.durability == Durability::Ephemeral;
-        let fits = |bytes: usize, frames: usize, part: usize| {
-            (bytes + item.frame.len()) * part <= limits.queue_bytes
-                && (frames + 1) * part <= limits.queue_frames
-        };
-        if ephemeral && !fits(self.bytes, self.items.len(), 4) {
-            return Pushed::Dropped;
-        }
-        if !fits(self.bytes, self.items.len(), 1) {
+        if self.is_too_full_for(&item, limits) {
+            if item.durability == Durability::Ephemeral {
+                return Pushed::Dropped;
+            }
             self.drop_signals();
             // An empty queue takes any frame: what the server makes is bounded by other limits.
-            if !self.items.is_empty() && !fits(self.bytes, self.items.len(), 1) {
+            if !self.items.is_empty() && self.is_too_full_for(&item, limits) {
                 return Pushed::Overflow;
             }
         }

@@ -184,3 +184,16 @@ fn in_a_group_the_authors_and_the_whole_room_are_told() {
         covered(author, BOB, &[hers, other]);
     }
 }
+
+#[test]
+fn g9_one_receipt_may_be_more_frames_than_may_wait() {
+    let stage = Stage::with(&[("PARLOUR_LIMITS_QUEUE_FRAMES", "50")]);
+    let mut alice = stage.socket(ROOM, ALICE);
+    let mut bob = stage.socket(ROOM, BOB);
+    let ids: Vec<_> = (0..120).map(|n| alice.said(&format!("{n}"))).collect();
+    bob.until("119");
+    bob.read_up_to(&ids[119..]);
+    assert_eq!(covered(&mut alice, BOB, &ids), ids);
+    alice.said("still here");
+    alice.leave();
+}
