@@ -37,6 +37,9 @@ const STOPPED: Duration = Duration::from_secs(40);
 /// How long what waited for them may take to be read.
 const REST: Duration = Duration::from_secs(10);
 
+/// How a connection has ended that has not.
+const STILL_THERE: &str = "still there";
+
 /// What a reader of the room has measured.
 type Measured = Arc<Mutex<Latencies>>;
 
@@ -93,16 +96,15 @@ pub async fn slow_readers(
     let mut closed = 0;
     for (_, task) in slow {
         let end = timeout(PATIENCE, task).await.context("a stopped reader is not closed")??;
-        closed += usize::from(end.contains("4508"));
+        // The code itself seldom arrives: nothing does any more.
+        closed += usize::from(end != STILL_THERE);
     }
     let sent = talk(&cluster, conversation, watch, rate, time).await?;
     arrived(&measured, sent * (members - stopped)).await;
     row("those gone", sent, &memory(&cluster)?);
     readers.abort_all();
     ensure!(got == due, "{due} deliveries were due to those who read, {got} came");
-    table.push_str(&format!(
-        "\n{closed} of {stopped} stopped readers were closed as too slow (4508)\n"
-    ));
+    table.push_str(&format!("\n{closed} of {stopped} stopped readers were given up as too slow\n"));
     Ok(table)
 }
 
@@ -233,7 +235,7 @@ async fn sometimes(socket: (Reader, Writer), stop: Arc<Semaphore>) -> String {
             }
         }
     };
-    timeout(REST, rest).await.unwrap_or_else(|_| "still there".into())
+    timeout(REST, rest).await.unwrap_or_else(|_| STILL_THERE.into())
 }
 
 /// When a message of the run was said, in microseconds of the run.
