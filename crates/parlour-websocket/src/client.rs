@@ -2,8 +2,38 @@
 //!
 //! Read with [`Decoder::client`](crate::Decoder::client).
 
+use std::io::{self, Read, Write};
+
 use crate::header::{self, MAX_HEADER_BYTES, Opcode};
 use crate::mask;
+
+/// Asks for a socket at `target`, and returns the head of the answer, whatever it is. `lines` are more lines of the
+/// request, each with its end. Nothing behind the head is read.
+///
+/// The key is that of RFC 6455 section 1.3: a real client takes an unpredictable one.
+///
+/// # Errors
+/// Those of the stream, also when it ends before the head does, and when the head is no UTF-8.
+pub fn open(
+    stream: &mut (impl Read + Write),
+    target: &str,
+    host: &str,
+    lines: &str,
+) -> io::Result<String> {
+    let request = format!(
+        "GET {target} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{lines}\r\n"
+    );
+    stream.write_all(request.as_bytes())?;
+    let mut head = Vec::new();
+    // One by one: what follows belongs to the frames.
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        head.extend_from_slice(&byte);
+    }
+    String::from_utf8(head).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
 
 /// Appends a final frame masked with `key` to `out` (RFC 6455 section 5.3).
 ///

@@ -30,19 +30,10 @@ impl Client {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        let request = format!(
-            "GET /api/v1/ws HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\n\
-             Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer {token}\r\n\r\n"
-        );
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).unwrap();
-            head.extend_from_slice(&byte);
-        }
-        assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
+        let sign_in = format!("Authorization: Bearer {token}\r\n");
+        let host = address.to_string();
+        let head = client::open(&mut stream, "/api/v1/ws", &host, &sign_in).unwrap();
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         let decoder = Decoder::client(Limits { max_message_bytes: 1 << 20, max_fragments: 1 });
         let mut client = Self { stream, decoder, buffer: vec![0; 1 << 20], from: 0, to: 0 };
         client.send(&Self::frame(r#"{"type":"resume","id":1,"positions":[]}"#));

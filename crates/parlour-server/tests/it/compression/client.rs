@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use parlour_websocket::{Decoder, Deflater, Limits, Message, mask};
+use parlour_websocket::{Decoder, Deflater, Limits, Message, client, mask};
 use serde_json::{Value, json};
 
 use crate::gateway::server::Server;
@@ -63,19 +63,8 @@ impl Compressing {
             "" => String::new(),
             offer => format!("Sec-WebSocket-Extensions: {offer}\r\n"),
         };
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{lines}{asked}\r\n",
-            server.address()
-        );
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).unwrap();
-            head.push(byte[0]);
-        }
-        let head = String::from_utf8(head).unwrap();
+        let (host, lines) = (server.address().to_string(), format!("{lines}{asked}"));
+        let head = client::open(&mut stream, path, &host, &lines).unwrap();
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         let agreed = head.lines().find_map(|line| {
             let (name, value) = line.split_once(": ")?;
