@@ -51,7 +51,7 @@ pub(super) fn adopt_subject(tx: &Tx<'_>, view: &View, subject: &str) -> rusqlite
     if !tx.db.exists("SELECT 1 FROM conversations WHERE id = ?1 AND subject IS NULL", [id])? {
         return Ok(());
     }
-    if view.kind == ConversationKind::Group {
+    if view.head.kind == ConversationKind::Group {
         tx.db.run("UPDATE conversations SET subject = ?2 WHERE id = ?1", (id, subject))?;
         return Ok(());
     }

@@ -12,13 +12,21 @@ use super::{
     batch::Tx,
     db::{Db, Step},
     rows::{self, int, number, seq},
-    views::{Head, Place},
 };
 pub(super) use crate::stored::Sight;
 
 /// A conversation with one actor's place in it, as of the running transaction.
 pub(super) struct View {
     pub(super) conversation: ConversationId,
+    pub(super) head: Head,
+    pub(super) place: Place,
+    pub(super) user: UserId,
+    pub(super) authority: Authority,
+}
+
+/// The conversation itself.
+#[derive(Clone, Copy)]
+pub(super) struct Head {
     pub(super) kind: ConversationKind,
     pub(super) state: ConversationState,
     pub(super) epoch: Epoch,
@@ -26,11 +34,14 @@ pub(super) struct View {
     pub(super) receipts: u64,
     /// The latest time that is stored in it.
     pub(super) latest_at: Millis,
-    /// The actor's place; `None` when he is no participant.
+}
+
+/// What it is to one user.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    /// `None` when he is no participant.
     pub(super) mine: Option<Mine>,
-    authority: Authority,
-    user: UserId,
-    blocked: bool,
+    pub(super) blocked: bool,
 }
 
 /// A participant's place.
@@ -55,7 +66,7 @@ const VIEW: &str = "SELECT c.kind, c.state, c.epoch, c.last_seq, c.receipts, c.l
 impl View {
     /// Reads it; "not found" when there is no such conversation.
     pub(super) fn load(db: &Db, conversation: ConversationId, actor: &Actor) -> Step<Self> {
-        let view = db.one(VIEW, (int(conversation.0), actor.user.as_str()), |row| {
+        let found = db.one(VIEW, (int(conversation.0), actor.user.as_str()), |row| {
             let mine = match row.get::<_, Option<i64>>(6)? {
                 Some(_) => Some(Mine {
                     role: rows::read_role(row, 6)?,
@@ -72,9 +83,21 @@ impl View {
                 receipts: number(row, 4)?,
                 latest_at: row.get(5)?,
             };
-            Ok(Self::of(conversation, actor, head, Place { mine, blocked: row.get(10)? }))
+            Ok((head, Place { mine, blocked: row.get(10)? }))
         })?;
-        Ok(view.ok_or_else(Error::not_found)?)
+        let (head, place) = found.ok_or_else(Error::not_found)?;
+        Ok(Self::new(conversation, actor, head, place))
+    }
+
+    /// What is known of it, for an actor.
+    pub(super) fn new(
+        conversation: ConversationId,
+        actor: &Actor,
+        head: Head,
+        place: Place,
+    ) -> Self {
+        let (user, authority) = (actor.user.clone(), actor.authority);
+        Self { conversation, head, place, user, authority }
     }
 
     /// The same in a writing step, which may remember it from an earlier one.
@@ -85,42 +108,6 @@ impl View {
         let view = Self::load(db, conversation, actor)?;
         db.views().keep(&view);
         Ok(view)
-    }
-
-    /// Puts one together.
-    pub(super) fn of(
-        conversation: ConversationId,
-        actor: &Actor,
-        head: Head,
-        place: Place,
-    ) -> Self {
-        let Head { kind, state, epoch, last_seq, receipts, latest_at } = head;
-        let Place { mine, blocked } = place;
-        let (authority, user) = (actor.authority, actor.user.clone());
-        Self {
-            conversation,
-            kind,
-            state,
-            epoch,
-            last_seq,
-            receipts,
-            latest_at,
-            mine,
-            authority,
-            user,
-            blocked,
-        }
-    }
-
-    /// What it says of the conversation, and of the actor.
-    pub(super) const fn parts(&self) -> (Head, Place) {
-        let &Self { kind, state, epoch, last_seq, receipts, latest_at, mine, blocked, .. } = self;
-        (Head { kind, state, epoch, last_seq, receipts, latest_at }, Place { mine, blocked })
-    }
-
-    /// Whose view it is.
-    pub(super) const fn user(&self) -> &UserId {
-        &self.user
     }
 
     /// The same, for an actor who may read it.
@@ -134,17 +121,17 @@ impl View {
     pub(super) fn allow(&self, action: Action) -> Result<()> {
         let facts = Facts {
             authority: self.authority,
-            role: self.mine.map(|mine| mine.role),
-            kind: self.kind,
-            state: self.state,
-            blocked: self.blocked,
+            role: self.place.mine.map(|mine| mine.role),
+            kind: self.head.kind,
+            state: self.head.state,
+            blocked: self.place.blocked,
         };
         policy::decide(action, &facts)
     }
 
     /// What the actor may see of the log. Somebody who is in it sees his part, a server that is not sees all.
     pub(super) fn sight(&self, db: &Db) -> rusqlite::Result<Sight> {
-        match &self.mine {
+        match &self.place.mine {
             None => Ok(Sight::of_everything()),
             Some(mine) => sight(db, self.conversation, &self.user, mine.joined_seq),
         }
@@ -152,7 +139,7 @@ impl View {
 
     /// The time to store for something that happens now (guarantee G17).
     pub(super) fn time(&self, now: Millis) -> Millis {
-        now.max(self.latest_at)
+        now.max(self.head.latest_at)
     }
 
     /// Takes the next seq for a Change that is no new message, and its time.
@@ -161,14 +148,14 @@ impl View {
         tx: &Tx<'_>,
         now: Millis,
     ) -> rusqlite::Result<(Seq, Millis)> {
-        self.last_seq = self.last_seq.next();
-        self.latest_at = self.time(now);
+        self.head.last_seq = self.head.last_seq.next();
+        self.head.latest_at = self.time(now);
         tx.db.run(
             "UPDATE conversations SET last_seq = ?2, latest_at = ?3 WHERE id = ?1",
-            (int(self.conversation.0), int(self.last_seq.0), self.latest_at),
+            (int(self.conversation.0), int(self.head.last_seq.0), self.head.latest_at),
         )?;
         tx.db.views().keep(self);
-        Ok((self.last_seq, self.latest_at))
+        Ok((self.head.last_seq, self.head.latest_at))
     }
 
     /// Puts an event of this conversation into its envelope.
@@ -181,7 +168,7 @@ impl View {
     ) -> Envelope {
         Envelope {
             conversation: Some(self.conversation),
-            epoch: self.epoch,
+            epoch: self.head.epoch,
             seq,
             at,
             origin,

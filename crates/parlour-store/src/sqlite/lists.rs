@@ -25,7 +25,7 @@ pub(super) fn summary(db: &Db, actor: &Actor, id: ConversationId) -> Step<Conver
             rows::number(row, 0)
         })?
         .unwrap_or_default();
-    let (unread, watermark, joined_seq) = match &view.mine {
+    let (unread, watermark, joined_seq) = match &view.place.mine {
         None => (0, Watermark::default(), Seq::ZERO),
         Some(mine) => {
             let from = (int(id.0), int(mine.watermark.read.0));

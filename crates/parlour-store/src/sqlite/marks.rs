@@ -29,9 +29,9 @@ pub(super) fn mark(
     let user = &context.actor.user;
     let view = View::known(tx.db, conversation, &context.actor)?;
     view.allow(Action::Read)?;
-    view.mine.ok_or_else(Error::not_found)?;
+    view.place.mine.ok_or_else(Error::not_found)?;
     let up_to = match up_to {
-        MarkTarget::Seq(seq) => seq.min(view.last_seq),
+        MarkTarget::Seq(seq) => seq.min(view.head.last_seq),
         MarkTarget::Message(id) => {
             let target = tx.db.one(
                 "SELECT seq, sender = ?3 FROM messages WHERE id = ?1 AND conversation = ?2",
@@ -62,14 +62,14 @@ fn advance(
     up_to: Seq,
     read: bool,
 ) -> rusqlite::Result<Watermark> {
-    let from = view.mine.map(|mine| mine.watermark).unwrap_or_default();
+    let from = view.place.mine.map(|mine| mine.watermark).unwrap_or_default();
     let to = Watermark {
         delivered: from.delivered.max(up_to),
         read: if read { from.read.max(up_to) } else { from.read },
     };
     if to != from {
         let at = view.time(context.now);
-        let covered = covered(tx.db, view.conversation, view.user(), (from.read, to.read))?;
+        let covered = covered(tx.db, view.conversation, &view.user, (from.read, to.read))?;
         publish_move(tx, &mut view, &Move { from, to, covered, at }, context.origin)?;
         tx.db.views().keep(&view);
     }
@@ -88,7 +88,7 @@ pub(super) fn receive(
     let user = context.actor.user.as_str();
     if tx.db.exists(is_behind, (int(conversation.0), user, int(up_to.0)))? {
         let view = View::known(tx.db, conversation, &context.actor)?;
-        let up_to = up_to.min(view.last_seq);
+        let up_to = up_to.min(view.head.last_seq);
         advance(tx, context, view, up_to, false)?;
     }
     Ok(())
@@ -135,8 +135,8 @@ pub(super) fn mark_read(
 ) -> Step<()> {
     for (conversation, seq) in marks {
         let view = View::known(tx.db, *conversation, &context.actor)?;
-        if view.mine.is_some() {
-            let up_to = (*seq).min(view.last_seq);
+        if view.place.mine.is_some() {
+            let up_to = (*seq).min(view.head.last_seq);
             advance(tx, context, view, up_to, true)?;
         }
     }
@@ -145,8 +145,10 @@ pub(super) fn mark_read(
 
 /// What others have said that the actor has not read and that still stands: the newest, oldest first.
 pub(super) fn unread(db: &Db, view: &View, user: &UserId) -> rusqlite::Result<Arc<[Covered]>> {
-    match &view.mine {
-        Some(mine) => covered(db, view.conversation, user, (mine.watermark.read, view.last_seq)),
+    match &view.place.mine {
+        Some(mine) => {
+            covered(db, view.conversation, user, (mine.watermark.read, view.head.last_seq))
+        }
         None => Ok(Arc::default()),
     }
 }
@@ -197,18 +199,18 @@ pub(super) fn follow_own_message(
     view: &mut View,
     covered: Arc<[Covered]>,
 ) -> rusqlite::Result<()> {
-    let Some(mine) = &mut view.mine else {
+    let Some(mine) = &mut view.place.mine else {
         return Ok(());
     };
-    let to = Watermark { delivered: view.last_seq, read: view.last_seq };
+    let to = Watermark { delivered: view.head.last_seq, read: view.head.last_seq };
     if !covered.is_empty() {
-        let (from, at) = (mine.watermark, view.latest_at);
+        let (from, at) = (mine.watermark, view.head.latest_at);
         return publish_move(tx, view, &Move { from, to, covered, at }, None);
     }
     mine.watermark = to;
     tx.db.run(
         "UPDATE participants SET delivered_seq = ?3, read_seq = ?3 WHERE conversation = ?1 AND user = ?2",
-        (int(view.conversation.0), view.user().as_str(), int(view.last_seq.0)),
+        (int(view.conversation.0), view.user.as_str(), int(view.head.last_seq.0)),
     )?;
     Ok(())
 }
@@ -220,9 +222,9 @@ fn publish_move(
     origin: Option<Origin>,
 ) -> rusqlite::Result<()> {
     let Move { from, to, ref covered, at } = *moved;
-    let version = view.receipts + 1;
-    view.receipts = version;
-    if let Some(mine) = &mut view.mine {
+    let version = view.head.receipts + 1;
+    view.head.receipts = version;
+    if let Some(mine) = &mut view.place.mine {
         mine.watermark = to;
     }
     tx.db.run(
@@ -230,7 +232,7 @@ fn publish_move(
          WHERE conversation = ?1 AND user = ?2",
         (
             int(view.conversation.0),
-            view.user().as_str(),
+            view.user.as_str(),
             int(to.delivered.0),
             int(to.read.0),
             int(version),
@@ -242,7 +244,7 @@ fn publish_move(
         (int(view.conversation.0), int(version)),
     )?;
     let receipt =
-        Event::Receipt { user: view.user().clone(), from, to, version, covered: covered.clone() };
+        Event::Receipt { user: view.user.clone(), from, to, version, covered: covered.clone() };
     tx.publish(view.envelope(None, at, origin, receipt));
     Ok(())
 }

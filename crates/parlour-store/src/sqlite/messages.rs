@@ -170,13 +170,13 @@ fn append(
     };
 
     let sender = users::ensure(tx, &actor.user, context.now)?;
-    let before = view.last_seq;
-    view.last_seq = view.last_seq.next();
-    if mutant("skip_seq") && view.last_seq.0.is_multiple_of(50) {
-        view.last_seq = view.last_seq.next();
+    let before = view.head.last_seq;
+    view.head.last_seq = view.head.last_seq.next();
+    if mutant("skip_seq") && view.head.last_seq.0.is_multiple_of(50) {
+        view.head.last_seq = view.head.last_seq.next();
     }
-    view.latest_at = view.time(context.now);
-    let (seq, at) = (view.last_seq, view.latest_at);
+    view.head.latest_at = view.time(context.now);
+    let (seq, at) = (view.head.last_seq, view.head.latest_at);
     let inserted = tx.db.run(
         "INSERT INTO messages \
            (conversation, seq, change_seq, sender, client_id, content_hash, kind, text, metadata, reply_to, created_at) \
@@ -232,7 +232,7 @@ fn append(
         marks::follow_own_message(tx, &mut view, covered)?;
     }
     tx.db.views().keep(&view);
-    Ok(Appended { message, epoch: view.epoch, duplicate: false })
+    Ok(Appended { message, epoch: view.head.epoch, duplicate: false })
 }
 
 /// Whether the actor may say this there: his view of the conversation.
@@ -308,7 +308,11 @@ fn edit(tx: &mut Tx<'_>, context: &Context, id: MessageId, text: &Arc<str>) -> S
     view.allow(Action::Edit { own: message.sender.id == context.actor.user })?;
     if content.text == *text {
         message.content = Some(content);
-        return Ok(Appended { message: Arc::new(message), epoch: view.epoch, duplicate: true });
+        return Ok(Appended {
+            message: Arc::new(message),
+            epoch: view.head.epoch,
+            duplicate: true,
+        });
     }
     tx.db.run(
         "INSERT INTO revisions (message, seq, text, at) VALUES (?1, ?2, ?3, ?4)",
@@ -331,14 +335,18 @@ fn edit(tx: &mut Tx<'_>, context: &Context, id: MessageId, text: &Arc<str>) -> S
     let message = Arc::new(message);
     let edited = Event::MessageEdited(message.clone());
     tx.publish(view.envelope(Some(seq), at, context.origin, edited));
-    Ok(Appended { message, epoch: view.epoch, duplicate: false })
+    Ok(Appended { message, epoch: view.head.epoch, duplicate: false })
 }
 
 fn delete(tx: &mut Tx<'_>, context: &Context, id: MessageId) -> Step<Appended> {
     let (mut view, mut message) = visible(tx.db, &context.actor, id)?;
     view.allow(Action::Delete { own: message.sender.id == context.actor.user })?;
     if message.deleted_at.is_some() {
-        return Ok(Appended { message: Arc::new(message), epoch: view.epoch, duplicate: true });
+        return Ok(Appended {
+            message: Arc::new(message),
+            epoch: view.head.epoch,
+            duplicate: true,
+        });
     }
     let (seq, at) = view.next_change(tx, context.now)?;
     tx.db.run("DELETE FROM revisions WHERE message = ?1", [int(id.0)])?;
@@ -353,5 +361,5 @@ fn delete(tx: &mut Tx<'_>, context: &Context, id: MessageId) -> Step<Appended> {
     let message = Arc::new(message);
     let deleted = Event::MessageDeleted(message.clone());
     tx.publish(view.envelope(Some(seq), at, context.origin, deleted));
-    Ok(Appended { message, epoch: view.epoch, duplicate: false })
+    Ok(Appended { message, epoch: view.head.epoch, duplicate: false })
 }

@@ -189,7 +189,7 @@ fn record(
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         (
             int(view.conversation.0),
-            int(view.last_seq.0),
+            int(view.head.last_seq.0),
             rows::change_kind(kind),
             context.actor.user.as_str(),
             user.as_str(),

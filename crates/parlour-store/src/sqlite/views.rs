@@ -7,13 +7,9 @@
 
 use std::collections::HashMap;
 
-use parlour_core::{
-    ConversationId, Epoch, Seq, UserId,
-    command::Actor,
-    model::{ConversationKind, ConversationState, Millis},
-};
+use parlour_core::{ConversationId, UserId, command::Actor};
 
-use super::facts::{Mine, View};
+use super::facts::{Head, Place, View};
 
 /// Places remembered at most; past it all are read anew.
 const MOST_PLACES: usize = 20_000;
@@ -30,30 +26,12 @@ struct Known {
     places: HashMap<UserId, Place>,
 }
 
-/// What a view has of the conversation itself.
-#[derive(Clone, Copy)]
-pub(super) struct Head {
-    pub(super) kind: ConversationKind,
-    pub(super) state: ConversationState,
-    pub(super) epoch: Epoch,
-    pub(super) last_seq: Seq,
-    pub(super) receipts: u64,
-    pub(super) latest_at: Millis,
-}
-
-/// What it has of one user.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
-    pub(super) mine: Option<Mine>,
-    pub(super) blocked: bool,
-}
-
 impl Views {
     /// An actor's view, where it is known.
     pub(super) fn get(&self, conversation: ConversationId, actor: &Actor) -> Option<View> {
         let known = self.conversations.get(&conversation)?;
         let place = known.places.get(&actor.user)?;
-        Some(View::of(conversation, actor, known.head, *place))
+        Some(View::new(conversation, actor, known.head, *place))
     }
 
     /// Remembers a view as it is now.
@@ -61,16 +39,15 @@ impl Views {
         if self.places >= MOST_PLACES {
             self.forget();
         }
-        let (head, place) = view.parts();
         let known = self
             .conversations
             .entry(view.conversation)
-            .or_insert_with(|| Known { head, places: HashMap::new() });
-        known.head = head;
-        if let Some(before) = known.places.get_mut(view.user()) {
-            *before = place;
+            .or_insert_with(|| Known { head: view.head, places: HashMap::new() });
+        known.head = view.head;
+        if let Some(before) = known.places.get_mut(&view.user) {
+            *before = view.place;
         } else {
-            known.places.insert(view.user().clone(), place);
+            known.places.insert(view.user.clone(), view.place);
             self.places += 1;
         }
     }
