@@ -4,7 +4,14 @@ use std::{borrow::Cow, time::Duration};
 
 use parlour_websocket::Frame;
 
-use super::link::Codes;
+/// Whose close codes a socket uses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Codes {
+    /// Those of `contract/close_codes.toml`.
+    Parlour,
+    /// Those of the Pusher protocol, by which its clients decide whether to come back.
+    Pusher,
+}
 
 /// A close code with its reason for the client's log.
 #[derive(Clone, PartialEq, Eq, Debug)]

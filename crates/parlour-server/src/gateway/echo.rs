@@ -11,9 +11,11 @@ use parlour_core::{Code, Error};
 use parlour_websocket::Frame;
 
 use super::{
-    Gateway, connection,
+    Gateway,
+    close::Codes,
+    connection,
     connection::{Open, Reader, Speaker},
-    link::{Codes, Link},
+    link::Link,
     upgrade::{self, Upgraded},
 };
 use crate::http::error::Problem;

@@ -12,11 +12,12 @@ use parlour_wire::Dialect;
 use super::{
     Gateway,
     client::{Answer, Client},
+    close::Codes,
     conn::{Conn, NewConn},
     connection::Reader,
     doors::Door,
     implicit::{self, Claimed},
-    link::{Codes, Link},
+    link::Link,
     session,
     upgrade::Upgraded,
 };

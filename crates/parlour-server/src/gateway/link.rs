@@ -8,13 +8,13 @@ use std::{
     },
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use parlour_core::{ConversationId, Seq, limits::Limits};
 use parlour_websocket::Frame;
 use tokio::sync::Notify;
 
 use super::{
-    close::Close,
+    close::{Close, Codes},
     compression::Agreed,
     ledger::Track,
     send_queue::{Item, Pushed, SendQueue},
@@ -63,15 +63,6 @@ pub(crate) struct Timing {
     pub(crate) blocked_since: AtomicU32,
     pub(crate) closing_since: AtomicU32,
     pub(crate) message_since: AtomicU32,
-}
-
-/// Whose close codes a socket uses.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Codes {
-    /// Those of `contract/close_codes.toml`.
-    Parlour,
-    /// Those of the Pusher protocol, by which its clients decide whether to come back.
-    Pusher,
 }
 
 impl Link {
@@ -128,11 +119,13 @@ impl Link {
         if let Some(agreed) = self.compression() {
             item.frame = agreed.shared(item.frame);
         }
-        if self.queue.lock().is_too_full_for(&item, &self.limits) {
+        let mut queue = self.queue.lock();
+        if queue.is_too_full_for(&item, &self.limits) {
             // What came at one moment may be too much, and not the reader too slow.
-            self.flush();
+            MutexGuard::unlocked(&mut queue, || self.flush());
         }
-        let pushed = self.queue.lock().push(item, &self.limits);
+        let pushed = queue.push(item, &self.limits);
+        drop(queue);
         match pushed {
             Pushed::Queued => true,
             Pushed::Dropped => {

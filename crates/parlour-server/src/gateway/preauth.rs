@@ -14,7 +14,11 @@ use tokio::{
 };
 
 use super::{
-    Gateway, close::Close, connection, frames::frame, link::Codes, socket::Socket,
+    Gateway,
+    close::{Close, Codes},
+    connection,
+    frames::frame,
+    socket::Socket,
     upgrade::Upgraded,
 };
 

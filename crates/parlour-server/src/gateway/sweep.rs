@@ -10,11 +10,11 @@ use parlour_wire::{Notice, pusher::encode};
 
 use super::{
     Gateway,
-    close::Close,
+    close::{Close, Codes},
     conn::Conn,
     frames::frame,
     implicit,
-    link::{Codes, Link},
+    link::Link,
     send_queue::Item,
 };
 

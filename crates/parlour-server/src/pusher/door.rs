@@ -22,8 +22,9 @@ use crate::{
     gateway::{
         Gateway,
         admission::Place,
+        close::Codes,
         connection, farewell,
-        link::{Codes, Link},
+        link::Link,
         listener::ClientAddress,
         upgrade::{self, Upgraded},
     },
