@@ -1,10 +1,9 @@
 //! The bounded queue between callers, who never wait for room, and the threads that work it off.
 
-use std::{
-    collections::VecDeque,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
+
+// Not those of the standard library: waking somebody is a system call there, also when nobody sleeps.
+use parking_lot::{Condvar, Mutex};
 
 /// Why something was not queued.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -49,7 +48,7 @@ impl<T> Queue<T> {
 
     /// Adds an item of about that many bytes. One that is larger than the whole bound fits an empty queue.
     pub(crate) fn push(&self, bytes: usize, item: T) -> Result<(), Refused> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.closed {
             return Err(Refused::Closed);
         }
@@ -66,18 +65,16 @@ impl<T> Queue<T> {
 
     /// Waits until something is there and takes at most `most` items of at most `bytes` together, one at least.
     pub(crate) fn take(&self, most: usize, bytes: usize, patience: Option<Duration>) -> Taken<T> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         while state.waiting.is_empty() {
             if state.closed {
                 return Taken::Ended;
             }
             let Some(patience) = patience else {
-                state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+                self.filled.wait(&mut state);
                 continue;
             };
-            let (next, waited) =
-                self.filled.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner);
-            state = next;
+            let waited = self.filled.wait_for(&mut state, patience);
             if waited.timed_out() && state.waiting.is_empty() && !state.closed {
                 return Taken::Nothing;
             }
@@ -98,16 +95,12 @@ impl<T> Queue<T> {
 
     /// Takes nothing more in; what waits is still worked off.
     pub(crate) fn close(&self) {
-        self.lock().closed = true;
+        self.state.lock().closed = true;
         self.filled.notify_all();
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.lock().waiting.len()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().waiting.len()
     }
 }
 
