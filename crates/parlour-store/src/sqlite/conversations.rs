@@ -170,7 +170,7 @@ fn create(tx: &mut Tx<'_>, context: &Context, new: &NewConversation) -> Step<Cre
             now,
         ),
     )?;
-    let id = u64::try_from(tx.db.connection().last_insert_rowid()).unwrap_or_default();
+    let id = tx.db.last_id();
     let conversation = Conversation {
         id: ConversationId(id),
         kind: new.kind,

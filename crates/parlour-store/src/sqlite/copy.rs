@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params_from_iter, types};
 use tokio::{sync::mpsc, task};
 
 use super::{
+    client_ids,
     file::{self, Held, Place},
     migrate,
 };
@@ -196,7 +197,7 @@ impl crate::copy::Side for CopySide {
     }
 
     fn filled(&mut self) -> BoxFuture<'_, Result<(), CopyError>> {
-        Box::pin(std::future::ready(Ok(())))
+        Box::pin(self.with(|connection| Ok(client_ids::fill(connection)?)))
     }
 
     fn keep(self: Box<Self>) -> BoxFuture<'static, Result<(), CopyError>> {

@@ -9,7 +9,7 @@ use std::{
 use parlour_core::{Error, UserId, model::Profile};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
-use super::views::Views;
+use super::{client_ids::ClientIds, views::Views};
 
 /// Profiles kept at most; past it all are read anew.
 const MOST_PROFILES: usize = 20_000;
@@ -66,12 +66,19 @@ pub(crate) struct Db {
     profiles: RefCell<HashMap<Arc<str>, Arc<Profile>>>,
     /// Used by the writer alone.
     views: RefCell<Views>,
+    /// The same.
+    client_ids: RefCell<ClientIds>,
 }
 
 impl Db {
     pub(crate) fn new(connection: Connection) -> Self {
         connection.set_prepared_statement_cache_capacity(256);
-        Self { connection, profiles: RefCell::default(), views: RefCell::default() }
+        Self {
+            connection,
+            profiles: RefCell::default(),
+            views: RefCell::default(),
+            client_ids: RefCell::default(),
+        }
     }
 
     pub(crate) const fn connection(&self) -> &Connection {
@@ -81,6 +88,11 @@ impl Db {
     /// Runs a statement that writes; the number of rows.
     pub(crate) fn run(&self, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
         self.connection.prepare_cached(sql)?.execute(params)
+    }
+
+    /// The number of the row that was inserted last.
+    pub(crate) fn last_id(&self) -> u64 {
+        u64::try_from(self.connection.last_insert_rowid()).unwrap_or_default()
     }
 
     /// The first row, if there is one.
@@ -141,6 +153,11 @@ impl Db {
     /// What the writer remembers of conversations.
     pub(super) fn views(&self) -> RefMut<'_, Views> {
         self.views.borrow_mut()
+    }
+
+    /// What the writer remembers of client ids.
+    pub(super) fn client_ids(&self) -> RefMut<'_, ClientIds> {
+        self.client_ids.borrow_mut()
     }
 
     /// Forgets all profiles: they may come from a transaction that was rolled back, or another's may be newer.

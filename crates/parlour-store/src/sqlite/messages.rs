@@ -21,7 +21,8 @@ use parlour_core::{
 use super::{
     SqliteStore,
     batch::Tx,
-    db::{Db, Failure, Step},
+    client_ids,
+    db::{Db, Step},
     directs,
     facts::View,
     marks, pages,
@@ -153,17 +154,13 @@ fn append(
 ) -> Step<Appended> {
     let actor = &context.actor;
     if mutant("dedup_by_window") {
-        let sql = "UPDATE messages SET client_id = NULL WHERE created_at < ?1";
-        tx.db.run(sql, [context.now - 1_000])?;
+        client_ids::forget_all_before(tx.db, context.now - 1_000)?;
     }
-    let mut view = match admit(tx, context, new) {
-        Ok(view) => view,
-        // Who has sent it gets it for ever, also when he could not send it any more (guarantees G2 and G3).
-        Err(Failure::Refused(error)) => {
-            return repeated(tx, new, &actor.user, hash)?.ok_or(Failure::Refused(error));
-        }
-        Err(broken) => return Err(broken),
-    };
+    // Who has sent it gets it for ever, also when he could not send it any more (guarantees G2 and G3).
+    if let Some(known) = repeated(tx, new, &actor.user, hash)? {
+        return Ok(known);
+    }
+    let mut view = admit(tx, context, new)?;
     let covered = match new.kind {
         MessageKind::Text => marks::unread(tx.db, &view, &actor.user)?,
         MessageKind::System => Arc::default(),
@@ -177,11 +174,10 @@ fn append(
     }
     view.head.latest_at = view.time(context.now);
     let (seq, at) = (view.head.last_seq, view.head.latest_at);
-    let inserted = tx.db.run(
+    tx.db.run(
         "INSERT INTO messages \
            (conversation, seq, change_seq, sender, client_id, content_hash, kind, text, metadata, reply_to, created_at) \
-         VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
-         ON CONFLICT (conversation, sender, client_id) WHERE client_id IS NOT NULL DO NOTHING",
+         VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         (
             int(new.conversation.0),
             int(seq.0),
@@ -195,11 +191,8 @@ fn append(
             at,
         ),
     )?;
-    if inserted == 0 {
-        let gone = || Error::internal("a client id is taken, and by nobody").into();
-        return repeated(tx, new, &actor.user, hash)?.ok_or_else(gone);
-    }
-    let id = u64::try_from(tx.db.connection().last_insert_rowid()).unwrap_or_default();
+    let id = MessageId(tx.db.last_id());
+    client_ids::add(tx.db, id, client_ids::key(new.conversation, &actor.user, &new.client_id))?;
     let moved = tx.db.run(
         "UPDATE conversations SET last_seq = ?2, active_at = ?3, latest_at = ?3 \
          WHERE id = ?1 AND last_seq = ?4",
@@ -210,7 +203,7 @@ fn append(
         return Err(rusqlite::Error::StatementChangedRows(moved).into());
     }
     let message = Arc::new(Message {
-        id: MessageId(id),
+        id,
         conversation: new.conversation,
         seq,
         change_seq: seq,
@@ -262,14 +255,16 @@ fn repeated(
     sender: &UserId,
     hash: &[u8; 32],
 ) -> Step<Option<Appended>> {
-    let Some(client_id) = &new.client_id else { return Ok(None) };
+    let Some(key) = client_ids::key(new.conversation, sender, &new.client_id) else {
+        return Ok(None);
+    };
+    let Some(id) = client_ids::find(tx.db, &key)? else { return Ok(None) };
     let known = tx.db.one(
         &format!(
-            "SELECT {MESSAGE}, m.content_hash = ?4, c.epoch \
-             FROM messages m JOIN conversations c ON c.id = m.conversation \
-             WHERE m.conversation = ?1 AND m.sender = ?2 AND m.client_id = ?3"
+            "SELECT {MESSAGE}, m.content_hash = ?2, c.epoch \
+             FROM messages m JOIN conversations c ON c.id = m.conversation WHERE m.id = ?1"
         ),
-        (int(new.conversation.0), sender.as_str(), client_id.as_str(), hash),
+        (int(id.0), hash),
         |row| {
             let message = Arc::new(rows::message(tx.db, row)?);
             Ok((message, row.get(13)?, Epoch(rows::number(row, 14)?)))

@@ -31,6 +31,10 @@ pub(super) const ALL: &[Migration] = &[
         name: "0005_changed_messages",
         sql: include_str!("../../migrations/sqlite/0005_changed_messages.sql"),
     },
+    Migration {
+        name: "0006_client_ids",
+        sql: include_str!("../../migrations/sqlite/0006_client_ids.sql"),
+    },
 ];
 
 /// Verifies what was applied and returns what is missing.

@@ -3,6 +3,7 @@
 mod accounts;
 mod backup;
 mod batch;
+mod client_ids;
 mod cluster;
 mod conversations;
 mod copy;

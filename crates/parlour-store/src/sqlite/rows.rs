@@ -116,16 +116,18 @@ pub(crate) fn participant(db: &Db, row: &Row<'_>) -> rusqlite::Result<Participan
     })
 }
 
+/// The id that a client gave its message, where it gave one.
+pub(crate) fn client_id(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<ClientId>> {
+    let id = row.get_ref(column)?.as_str_or_null()?;
+    id.map(|id| ClientId::new(id).map_err(|error| unreadable(column, error))).transpose()
+}
+
 /// What [`message`] reads.
 pub(crate) const MESSAGE: &str = "m.id, m.conversation, m.seq, m.change_seq, m.sender, m.client_id, m.kind, \
      m.text, m.metadata, m.reply_to, m.created_at, m.edited_at, m.deleted_at";
 
 /// From [`MESSAGE`].
 pub(crate) fn message(db: &Db, row: &Row<'_>) -> rusqlite::Result<Message> {
-    let client_id = match row.get_ref(5)?.as_str_or_null()? {
-        Some(id) => Some(ClientId::new(id).map_err(|error| unreadable(5, error))?),
-        None => None,
-    };
     let content = match maybe_shared(row, 7)? {
         Some(text) => Some(Content { text, metadata: maybe_shared(row, 8)? }),
         None => None,
@@ -137,7 +139,7 @@ pub(crate) fn message(db: &Db, row: &Row<'_>) -> rusqlite::Result<Message> {
         seq: seq(row, 2)?,
         change_seq: seq(row, 3)?,
         sender: db.known_profile(text(row, 4)?)?,
-        client_id,
+        client_id: client_id(row, 5)?,
         kind: read_message_kind(row, 6)?,
         content,
         reply_to: reply_to.and_then(|id| u64::try_from(id).ok()).map(MessageId),

@@ -263,6 +263,7 @@ impl Pen {
     fn roll_back(&self) -> Result<(), Fatal> {
         self.db.forget_profiles();
         self.db.views().forget();
+        self.db.client_ids().forget();
         // Some errors roll back by themselves.
         if self.db.connection().is_autocommit() {
             return Ok(());

@@ -12,7 +12,7 @@ use parlour_store::OpenOptions;
 use crate::support::{Folder, Nobody, context, direct, say};
 
 /// The files as a kill would leave them at this moment.
-fn copy_of(folder: &Folder) -> Folder {
+pub(crate) fn copy_of(folder: &Folder) -> Folder {
     let copy = Folder::new();
     for name in ["parlour.db", "parlour.db-wal"] {
         fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();

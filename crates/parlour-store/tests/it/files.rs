@@ -8,8 +8,14 @@ use parlour_store::{OpenError, OpenOptions, migrate, pending_migrations};
 use crate::support::{Folder, Nobody, context, direct, say};
 
 /// Every migration there is.
-const ALL: &[&str] =
-    &["0001_initial", "0002_sockets", "0003_import", "0004_cluster", "0005_changed_messages"];
+const ALL: &[&str] = &[
+    "0001_initial",
+    "0002_sockets",
+    "0003_import",
+    "0004_cluster",
+    "0005_changed_messages",
+    "0006_client_ids",
+];
 
 #[tokio::test]
 async fn what_was_stored_is_there_after_reopening() {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on stops there")]
 
 mod backup;
+mod client_ids;
 mod cluster;
 mod copying;
 mod durability;

@@ -192,7 +192,7 @@ fn make(tx: &Tx<'_>, new: &New<'_>, kind: ConversationKind) -> Step<Conversation
             new.created_at,
         ),
     )?;
-    let id = u64::try_from(tx.db.connection().last_insert_rowid()).unwrap_or_default();
+    let id = tx.db.last_id();
     Ok(ConversationId(id))
 }
 

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::sqlite::{
     batch::Tx,
+    client_ids,
     db::{Db, Step},
     directs, messages as stored,
     rows::{self, int, number},
@@ -86,19 +87,15 @@ fn check(db: &Db, log: &Log, message: &HostMessage) -> Step<Result<Option<Messag
     {
         return Ok(Err(Fault::NotIn(message.sender.clone())));
     }
-    let Some(client_id) = &message.client_id else {
+    let Some(key) = client_ids::key(log.id, &message.sender, &message.client_id) else {
         return Ok(Ok(None));
     };
-    let found: Option<(u64, bool)> = db.one(
-        "SELECT id, text IS ?4 FROM messages WHERE conversation = ?1 AND sender = ?2 AND client_id = ?3",
-        (int(log.id.0), message.sender.as_str(), client_id.as_str(), &message.text),
-        |row| Ok((number(row, 0)?, row.get(1)?)),
-    )?;
-    Ok(match found {
-        None => Ok(None),
-        Some((id, true)) => Ok(Some(MessageId(id))),
-        Some((_, false)) => Err(Fault::ClientId),
-    })
+    let Some(id) = client_ids::find(db, &key)? else {
+        return Ok(Ok(None));
+    };
+    let same = "SELECT 1 FROM messages WHERE id = ?1 AND text IS ?2";
+    let is_same = db.exists(same, (int(id.0), &message.text))?;
+    Ok(if is_same { Ok(Some(id)) } else { Err(Fault::ClientId) })
 }
 
 fn store(
@@ -151,7 +148,9 @@ fn store(
             message.deleted_at.filter(|_| text.is_none()),
         ),
     )?;
-    let id = u64::try_from(tx.db.connection().last_insert_rowid()).unwrap_or_default();
+    let id = tx.db.last_id();
+    let key = client_ids::key(log.id, &message.sender, &message.client_id);
+    client_ids::add_imported(tx.db, MessageId(id), key)?;
     let (source, host_id) = (&options.source, &message.host_id);
     keys::keep(tx.db, source, KeyKind::Message, host_id, id, &state(message))?;
     batch.report.messages += 1;

@@ -70,6 +70,7 @@ fn whole_or_nothing(
     if !report.problems.is_empty() && !options.leave_out {
         tx.db.run("ROLLBACK TO batch", [])?;
         tx.db.forget_profiles();
+        tx.db.client_ids().forget();
         report = ImportReport { problems: report.problems, ..ImportReport::default() };
     }
     tx.db.run("RELEASE batch", [])?;

@@ -14,6 +14,7 @@ use parlour_core::{
 use super::keys;
 use crate::sqlite::{
     batch::Tx,
+    client_ids,
     db::{Db, Step},
     rows::{self, int},
     users,
@@ -294,7 +295,7 @@ fn message(db: &Db, row: &DumpedMessage) -> rusqlite::Result<Stored> {
         return Ok(taken(format!("seq {} of conversation {}", row.seq, row.conversation)));
     }
     let reply = row.reply_to.map(|id| Said(id.0));
-    one(
+    let stored = one(
         db,
         [Where(row.conversation), Who(&row.sender)].into_iter().chain(reply),
         "INSERT INTO messages (id, conversation, seq, change_seq, sender, client_id, content_hash, kind, text, \
@@ -316,7 +317,12 @@ fn message(db: &Db, row: &DumpedMessage) -> rusqlite::Result<Stored> {
             row.edited_at,
             row.deleted_at,
         ),
-    )
+    )?;
+    if let Stored::New = stored {
+        let key = client_ids::key(row.conversation, &row.sender, &row.client_id);
+        client_ids::add_imported(db, row.id, key)?;
+    }
+    Ok(stored)
 }
 
 fn revision(db: &Db, row: &DumpedRevision) -> rusqlite::Result<Stored> {
