@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicI32, AtomicU64, Ordering},
     },
-    thread::JoinHandle,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -114,6 +114,8 @@ impl Writer {
     fn work(&mut self) -> Result<(), Fatal> {
         loop {
             let patience = self.pen.erased.then_some(IDLE);
+            // Whoever shares this core may have more to say, which then shares the commit.
+            thread::yield_now();
             match self.queue.take(self.options.max_batch.max(1), BATCH_BYTES, patience) {
                 Taken::Some(jobs) => {
                     self.pen.write(jobs, &mut |finished| finished.hand_out(&*self.sink))?;
