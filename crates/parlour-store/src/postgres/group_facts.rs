@@ -22,7 +22,8 @@ use super::{
 const LOCK: &str = "SELECT id, kind, state, epoch, last_seq, receipts, latest_at FROM conversations \
      WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE";
 
-/// Who is asked about, and his place in the conversation.
+/// Who is asked about, and his place in the conversation. The first row brings the ids of so many new messages (`$3`):
+/// they are taken while the conversations are held, so they ascend with the seqs of each.
 const PLACES: &str = "SELECT k.n, p.role, p.joined_seq, p.delivered_seq, p.read_seq, \
        u.id, u.username, u.name, u.avatar, \
        CASE WHEN c.kind = 0 THEN \
@@ -30,7 +31,10 @@ const PLACES: &str = "SELECT k.n, p.role, p.joined_seq, p.delivered_seq, p.read_
                  WHERE o.conversation = k.conversation) \
          OR EXISTS (SELECT 1 FROM participants o JOIN blocks b ON b.blocker = k.user_id AND b.blocked = o.user_id \
                     WHERE o.conversation = k.conversation) \
-       ELSE FALSE END \
+       ELSE FALSE END, \
+       CASE WHEN k.n = 1 THEN \
+         ARRAY(SELECT nextval('messages_id_seq') FROM generate_series(1, $3)) \
+       END \
      FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS k (conversation, user_id, n) \
      LEFT JOIN conversations c ON c.id = k.conversation \
      LEFT JOIN users u ON u.id = k.user_id \
@@ -56,9 +60,6 @@ const UNREAD: &str = "SELECT k.n, m.seq, m.id, m.sender \
          AND sender <> k.user_id AND deleted_at IS NULL \
        ORDER BY seq DESC LIMIT $5) m \
      ORDER BY k.n, m.seq DESC";
-
-/// Ids for new messages. They are taken while the conversations are held, so they ascend with the seqs of each.
-const IDS: &str = "SELECT nextval('messages_id_seq') FROM generate_series(1, $1)";
 
 /// A user's part in a conversation.
 pub(super) type Pair = (ConversationId, UserId);
@@ -143,18 +144,16 @@ impl Known {
         let repeats = asked.send_repeats(db).await?;
         let targets = asked.send_targets(db).await?;
         let unread = asked.send_unread(db).await?;
-        let new_ids = match asked.says {
-            0 => None,
-            says => Some(db.send(IDS, &[&says]).await?),
-        };
+        let conversations = lock.all(conversation).await?.into_iter().collect();
+        let (places, ids) = asked.places(places).await?;
         let mut known = Self {
-            conversations: lock.all(conversation).await?.into_iter().collect(),
-            places: asked.places(places).await?,
+            conversations,
+            places,
             repeats: HashMap::new(),
             targets: HashMap::new(),
             past: HashMap::new(),
             unread: HashMap::new(),
-            ids: VecDeque::new(),
+            ids,
         };
         if let Some(sent) = repeats {
             known.repeats = sent.all(repeat).await?.into_iter().flatten().collect();
@@ -167,9 +166,6 @@ impl Known {
         }
         if let Some(sent) = unread {
             asked.unread(sent, &mut known.unread).await?;
-        }
-        if let Some(sent) = new_ids {
-            known.ids = sent.all(|row| number(row, 0).map(MessageId)).await?.into();
         }
         Ok(known)
     }
@@ -236,14 +232,19 @@ impl Asked {
 
     async fn send_places(&self, db: &Db) -> Step<Sent> {
         let (conversations, users) = Self::pair_columns(self.pairs.iter());
-        db.send(PLACES, &[&conversations, &users]).await
+        db.send(PLACES, &[&conversations, &users, &self.says]).await
     }
 
-    async fn places(&self, sent: Sent) -> Step<HashMap<Pair, Place>> {
-        let rows = sent.all(|row| Ok((place_number(row)?, place(row)?))).await?;
-        let named =
-            |(n, place): (usize, Place)| self.pairs.get(n).map(|pair| (pair.clone(), place));
-        Ok(rows.into_iter().filter_map(named).collect())
+    /// With the ids of new messages.
+    async fn places(&self, sent: Sent) -> Step<(HashMap<Pair, Place>, VecDeque<MessageId>)> {
+        let (mut places, mut ids) = (HashMap::new(), VecDeque::new());
+        for row in sent.rows().await? {
+            if let Some(pair) = self.pairs.get(place_number(&row)?) {
+                places.insert(pair.clone(), place(&row)?);
+            }
+            ids.extend(rows::numbers(&row, 10)?.into_iter().map(MessageId));
+        }
+        Ok((places, ids))
     }
 
     async fn send_repeats(&self, db: &Db) -> Step<Option<Sent>> {

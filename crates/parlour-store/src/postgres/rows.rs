@@ -24,6 +24,13 @@ pub(super) fn number(row: &Row, column: usize) -> Step<u64> {
     u64::try_from(value).map_err(|_| unreadable(column))
 }
 
+/// An array of numbers; NULL has none.
+pub(super) fn numbers(row: &Row, column: usize) -> Step<Vec<u64>> {
+    let values: Option<Vec<i64>> = row.try_get(column)?;
+    let values = values.unwrap_or_default().into_iter();
+    values.map(|value| u64::try_from(value).map_err(|_| unreadable(column))).collect()
+}
+
 pub(super) fn seq(row: &Row, column: usize) -> Step<Seq> {
     number(row, column).map(Seq)
 }

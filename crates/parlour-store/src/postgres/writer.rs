@@ -31,9 +31,10 @@ pub(super) const BEGIN_APPLIED: &str = "BEGIN; SET LOCAL synchronous_commit = re
      SET LOCAL statement_timeout = 15000; SET LOCAL lock_timeout = 8000; \
      SET LOCAL idle_in_transaction_session_timeout = 10000";
 /// What a lane's transactions add: their statements look up what is named, however little the server knows about the
-/// sizes of tables that have just begun to grow. And a lane does not wait long for one conversation.
+/// sizes of tables that have just begun to grow, so they are planned once. And a lane does not wait long for one
+/// conversation.
 pub(super) const IN_LANE: &str = "; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; \
-     SET LOCAL enable_mergejoin = off; SET LOCAL lock_timeout = 4000";
+     SET LOCAL enable_mergejoin = off; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL lock_timeout = 4000";
 /// Begins a transaction that reads one snapshot.
 const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
      SET LOCAL statement_timeout = 15000; SET LOCAL idle_in_transaction_session_timeout = 10000";
