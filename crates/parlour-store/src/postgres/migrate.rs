@@ -14,10 +14,16 @@ use crate::{
 const LOCK: i64 = 0x5061_726c_6d69_6772;
 
 /// Every step there is. Applied ones never change; new ones come after them.
-pub(super) const ALL: &[Migration] = &[Migration {
-    name: "0001_initial",
-    sql: include_str!("../../migrations/postgres/0001_initial.sql"),
-}];
+pub(super) const ALL: &[Migration] = &[
+    Migration {
+        name: "0001_initial",
+        sql: include_str!("../../migrations/postgres/0001_initial.sql"),
+    },
+    Migration {
+        name: "0002_message_references",
+        sql: include_str!("../../migrations/postgres/0002_message_references.sql"),
+    },
+];
 
 /// Verifies what was applied and returns what is missing. `place` is the address, for errors.
 pub(super) async fn pending<'m>(
