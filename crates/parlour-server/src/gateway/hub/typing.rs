@@ -53,6 +53,11 @@ impl Typing {
     fn may_be_told(&self, now: Duration) -> bool {
         self.told_at.is_none_or(|at| now.saturating_sub(at) >= SPACING)
     }
+
+    /// Whether others know that somebody types, and he still does: most are so at most times.
+    fn is_settled(&self, now: Duration) -> bool {
+        self.active && self.told && now < self.until
+    }
 }
 
 impl Hub {
@@ -128,7 +133,8 @@ impl Hub {
         if state.typing.is_empty() {
             return;
         }
-        let keys: Vec<_> = state.typing.keys().cloned().collect();
+        let unsettled = state.typing.iter().filter(|(_, typing)| !typing.is_settled(now));
+        let keys: Vec<_> = unsettled.map(|(key, _)| key.clone()).collect();
         for key in keys {
             if let Some(typing) = state.typing.get_mut(&key) {
                 typing.active &= now < typing.until;
