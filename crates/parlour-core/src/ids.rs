@@ -90,6 +90,12 @@ impl UserId {
         &self.0
     }
 
+    /// The same, shared.
+    #[must_use]
+    pub fn to_shared(&self) -> Arc<str> {
+        self.0.clone()
+    }
+
     /// The number behind a canonical decimal identifier (no sign, no leading zero, at most 2^53 - 1).
     ///
     /// The five dialects write such an identifier as a JSON number.
@@ -150,6 +156,12 @@ impl ClientId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The same, shared.
+    #[must_use]
+    pub fn to_shared(&self) -> Arc<str> {
+        self.0.clone()
     }
 }
 

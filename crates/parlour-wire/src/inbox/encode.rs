@@ -57,7 +57,7 @@ impl NewMessage {
             sender_name: message.sender.name.clone(),
             text: content.text.clone(),
             created_at: Time(message.created_at),
-            client_id: message.client_id.as_ref().map(|id| id.as_str().into()),
+            client_id: message.client_id.as_ref().map(ClientId::to_shared),
         })
     }
 }

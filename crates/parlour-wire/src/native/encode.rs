@@ -1,20 +1,20 @@
 //! What native clients are told.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use parlour_core::{
-    ConversationId, Error, Seq,
+    ConversationId, Error, Seq, UserId,
     command::{Reply, ResumeFrom, Resumed, ResyncReason},
-    event::{Envelope, Event},
+    event::{Envelope, Event, PresenceStatus},
 };
 use serde::Serialize;
 use serde_json::json;
 
 use super::object::{self, Time};
-use crate::{Hello, Notice, Sink};
+use crate::{Notice, Sink};
 
 /// Writes a value. Nothing that is written here can fail: no map has keys but texts, and a `Vec` takes everything.
-fn write(value: &impl Serialize, out: &mut Vec<u8>) {
+pub(super) fn write(value: &impl Serialize, out: &mut Vec<u8>) {
     let written = serde_json::to_writer(out, value);
     debug_assert!(written.is_ok(), "a frame could not be written: {written:?}");
 }
@@ -40,9 +40,17 @@ struct MessageFrame {
     message: object::Message,
 }
 
+#[derive(Serialize)]
+struct TypingFields {
+    active: bool,
+    ttl_ms: u64,
+    user: object::Profile,
+    user_id: Arc<str>,
+}
+
 /// Writes the frame of an event, the same for everybody who gets it.
 pub fn event_frame(envelope: &Envelope, out: &mut Vec<u8>) {
-    let by = |user: &parlour_core::UserId| json!(user.as_str());
+    let by = |user: &UserId| json!(user.as_str());
     match &envelope.event {
         Event::MessageCreated(message) => message_frame("message.created", envelope, message, out),
         Event::MessageEdited(message) => message_frame("message.edited", envelope, message, out),
@@ -52,8 +60,7 @@ pub fn event_frame(envelope: &Envelope, out: &mut Vec<u8>) {
             frame("conversation.created", envelope, &json!({ "conversation": conversation }), out);
         }
         Event::ParticipantJoined { participant, by: actor, .. } => {
-            let person =
-                object::Participant::new(participant, parlour_core::event::PresenceStatus::Offline);
+            let person = object::Participant::new(participant, PresenceStatus::Offline);
             let fields = json!({ "participant": person, "by": by(actor) });
             frame("participant.joined", envelope, &fields, out);
         }
@@ -87,8 +94,9 @@ pub fn event_frame(envelope: &Envelope, out: &mut Vec<u8>) {
             frame("receipt", envelope, &fields, out);
         }
         Event::Typing { user, active } => {
-            let fields = json!({ "user_id": user.id.as_str(), "user": object::Profile::from(&**user),
-                "active": active, "ttl_ms": 6_000 });
+            let user = object::Profile::from(&**user);
+            let user_id = user.id.clone();
+            let fields = TypingFields { active: *active, ttl_ms: 6_000, user, user_id };
             frame("typing", envelope, &fields, out);
         }
         Event::Presence { user, status, last_seen } => {
@@ -171,7 +179,7 @@ pub fn reply(id: Option<u64>, outcome: &Result<Reply, Error>, out: &mut Vec<u8>)
             ok(id, json!({ "delivered_seq": mark.delivered.0, "read_seq": mark.read.0 }), out);
         }
         Ok(Reply::Conversation(made)) => {
-            let status = |_: &parlour_core::UserId| parlour_core::event::PresenceStatus::Offline;
+            let status = |_: &UserId| PresenceStatus::Offline;
             let conversation = object::Conversation::new(&made.summary, status);
             ok(id, json!({ "conversation": conversation, "created": made.created }), out);
         }
@@ -221,7 +229,16 @@ pub struct Ready {
     conversations: Vec<ReadyPlace>,
     resync: Vec<serde_json::Value>,
     gone: Vec<u64>,
-    presence: Vec<serde_json::Value>,
+    presence: Vec<ReadyPresence>,
+}
+
+/// Of those with whom the user shares a conversation, one who is there.
+#[derive(Serialize)]
+struct ReadyPresence {
+    /// Not said in this place.
+    last_seen: Option<Time>,
+    status: &'static str,
+    user_id: Arc<str>,
 }
 
 #[derive(Serialize)]
@@ -241,9 +258,10 @@ impl From<&Resumed> for Ready {
             receipts: at.receipts,
         };
         let resync = |(id, reason): &(ConversationId, ResyncReason)| json!({ "conversation_id": id.0, "reason": reason.as_str() });
-        let presence = |(user, status): &(parlour_core::UserId, _)| {
-            let status: &parlour_core::event::PresenceStatus = status;
-            json!({ "user_id": user.as_str(), "status": status.as_str(), "last_seen": null })
+        let presence = |(user, status): &(UserId, PresenceStatus)| ReadyPresence {
+            last_seen: None,
+            status: status.as_str(),
+            user_id: user.to_shared(),
         };
         Self {
             conversations: resumed.conversations.iter().map(place).collect(),
@@ -287,34 +305,6 @@ pub fn replay(
         event_frame(event, out);
     }
     out.extend_from_slice(b"]}");
-}
-
-/// Writes the first frame after a good sign-in.
-pub(super) fn hello(hello: &Hello<'_>, out: &mut Vec<u8>) {
-    let l = hello.limits;
-    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let rate = |rate: parlour_core::limits::Rate| json!({ "per_second": rate.per_second, "burst": rate.burst });
-    let limits = json!({
-        "frame_bytes": l.frame_bytes, "content_bytes": l.content_bytes, "metadata_bytes": l.metadata_bytes,
-        "json_depth": l.json_depth, "batch_commands": l.batch_commands, "open_commands": l.open_commands,
-        "title_chars": l.title_chars, "group_participants": l.group_participants,
-        "connections_per_user": l.connections_per_user,
-        "conversations_per_connection": l.conversations_per_connection,
-        "queue_bytes": l.queue_bytes, "queue_frames": l.queue_frames,
-        "resume_per_conversation": l.resume_per_conversation, "resume_total": l.resume_total,
-        "page": l.page, "page_max": l.page_max,
-        "sends": rate(l.sends), "edits": rate(l.edits), "commands": rate(l.commands),
-        "pong_timeout_ms": millis(l.pong_timeout), "typing_ttl_ms": millis(l.typing_ttl),
-    });
-    write(
-        &json!({
-            "type": "hello", "protocol": "parlour.v1", "session": hello.session,
-            "user": object::Me::from(hello.user), "server_time": Time(hello.now),
-            "expires_at": hello.expires_at.map(Time), "heartbeat_ms": millis(l.ping_interval),
-            "durability": hello.durability, "version": hello.version, "limits": limits,
-        }),
-        out,
-    );
 }
 
 /// Writes what the server has to say of the connection.

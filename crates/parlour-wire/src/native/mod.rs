@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod hello;
 pub mod object;
 
 pub use decode::frame as read;
@@ -32,7 +33,7 @@ impl Dialect for Native {
     }
 
     fn hello(&self, hello: &Hello<'_>, out: &mut dyn Sink) {
-        encode::hello(hello, out.frame());
+        hello::frame(hello, out.frame());
     }
 
     fn encode(

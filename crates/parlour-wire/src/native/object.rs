@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use parlour_core::{
+    ClientId,
     event::PresenceStatus,
     model::{self, Millis},
 };
@@ -54,7 +55,7 @@ pub struct Profile {
 impl From<&model::Profile> for Profile {
     fn from(profile: &model::Profile) -> Self {
         Self {
-            id: profile.id.as_str().into(),
+            id: profile.id.to_shared(),
             username: profile.username.clone(),
             name: profile.name.clone(),
             avatar: profile.avatar.clone(),
@@ -147,7 +148,7 @@ impl From<&model::Message> for Message {
             change_seq: message.change_seq.0,
             sender_id: sender.id.clone(),
             sender,
-            client_id: message.client_id.as_ref().map(|id| id.as_str().into()),
+            client_id: message.client_id.as_ref().map(ClientId::to_shared),
             kind: match message.kind {
                 model::MessageKind::Text => "text",
                 model::MessageKind::System => "system",

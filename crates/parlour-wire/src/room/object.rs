@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use parlour_core::{Seq, UserId, model::Message};
+use parlour_core::{ClientId, Seq, UserId, model::Message};
 use serde::Serialize;
 
 use crate::seed::{Time, WireUserId};
@@ -66,7 +66,7 @@ impl ChatMessage {
             timestamp: Time(message.created_at),
             is_edited: message.edited_at.is_some(),
             read_by: readers.map(|(user, _)| WireUserId(user.clone())).collect(),
-            client_id: message.client_id.as_ref().map(|id| id.as_str().into()),
+            client_id: message.client_id.as_ref().map(ClientId::to_shared),
         })
     }
 }
