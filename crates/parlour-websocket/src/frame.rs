@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use bytes::{BufMut, Bytes};
+use bytes::{Buf as _, BufMut, Bytes};
 
 use crate::close;
 use crate::header::{self, MAX_HEADER_BYTES, Opcode};
@@ -184,7 +184,9 @@ impl Frame {
         if let Some(space) = bytes.first_chunk_mut::<MAX_HEADER_BYTES>() {
             start = header::write(space, opcode, compressed, payload_bytes, None);
         }
-        Self(Bytes::from(bytes).slice(start..))
+        let mut frame = Bytes::from(bytes);
+        frame.advance(start);
+        Self(frame)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     io,
+    pin::pin,
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
@@ -69,28 +70,47 @@ pub(crate) trait Speaker {
     fn woken(&mut self) {}
 }
 
-/// Work that is under way, in the order in which it was asked for.
-pub(crate) struct Open<A>(Option<Box<FuturesOrdered<BoxFuture<'static, A>>>>);
+/// Work that is under way, in the order in which it was asked for. Most clients wait for one answer before they ask
+/// again, so one alone needs no queue.
+pub(crate) enum Open<A> {
+    Nothing,
+    One(BoxFuture<'static, A>),
+    Several(Box<FuturesOrdered<BoxFuture<'static, A>>>),
+}
 
 impl<A: Send + 'static> Open<A> {
-    const fn new() -> Self {
-        Self(None)
-    }
-
     /// Adds work.
     pub(crate) fn push(&mut self, work: BoxFuture<'static, A>) {
-        self.0.get_or_insert_default().push_back(work);
+        *self = match std::mem::replace(self, Self::Nothing) {
+            Self::Nothing => Self::One(work),
+            Self::One(first) => Self::Several(Box::new([first, work].into_iter().collect())),
+            Self::Several(mut all) => {
+                all.push_back(work);
+                Self::Several(all)
+            }
+        };
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |open| open.len())
+        match self {
+            Self::Nothing => 0,
+            Self::One(_) => 1,
+            Self::Several(all) => all.len(),
+        }
     }
 
+    /// How the first of it ends. `None`: there is nothing.
     async fn next(&mut self) -> Option<A> {
-        match &mut self.0 {
-            Some(open) => open.next().await,
-            None => None,
+        let answer = match self {
+            Self::Nothing => None,
+            Self::One(work) => Some(work.await),
+            Self::Several(all) => all.next().await,
+        };
+        match self {
+            Self::Several(all) if !all.is_empty() => {}
+            _ => *self = Self::Nothing,
         }
+        answer
     }
 }
 
@@ -110,7 +130,7 @@ impl<S: Speaker> Reader<S> {
         decoder: Decoder,
         speaker: S,
     ) -> Self {
-        Self { gateway, link, decoder, speaker, open: Open::new() }
+        Self { gateway, link, decoder, speaker, open: Open::Nothing }
     }
 
     /// Adds work that is to be done before anything is read.
@@ -119,8 +139,19 @@ impl<S: Speaker> Reader<S> {
     }
 
     /// Serves until the socket has ended; `unread` is what came right behind the handshake.
-    pub(crate) async fn serve(&mut self, mut unread: Vec<u8>) {
-        while !self.link.is_closing() {
+    pub(crate) async fn serve(&mut self, unread: Vec<u8>) {
+        self.listen(unread).await;
+        // What was under way is of no use to anybody now.
+        self.open = Open::Nothing;
+        farewell::finish(&self.link, &mut self.decoder).await;
+        self.link.hang_up();
+    }
+
+    async fn listen(&mut self, mut unread: Vec<u8>) {
+        let link = self.link.clone();
+        // Waited for across turns: to begin anew at each costs a place in a list, under a lock.
+        let mut woken = pin!(link.woken());
+        while !link.is_closing() {
             if !unread.is_empty() && self.speaker.is_ready(self.open.len()) {
                 unread = self.take(&mut unread);
                 // What is short on the wire may have been long work.
@@ -132,7 +163,8 @@ impl<S: Speaker> Reader<S> {
             // In this order: what is under way ends before more is asked.
             let ready = tokio::select! {
                 biased;
-                () = self.link.woken() => {
+                () = &mut woken => {
+                    woken.set(link.woken());
                     self.speaker.woken();
                     continue;
                 }
@@ -140,24 +172,20 @@ impl<S: Speaker> Reader<S> {
                     self.answer(answer);
                     continue;
                 }
-                ready = ready(&self.link, interest), if interest.is_some() => ready,
+                ready = ready(&link, interest), if interest.is_some() => ready,
             };
             match ready {
                 Ok(ready) => {
-                    if ready.is_writable() && self.link.wants_write() {
-                        self.link.flush();
+                    if ready.is_writable() && link.wants_write() {
+                        link.flush();
                     }
                     if ready.is_readable() || ready.is_read_closed() {
                         unread = self.read();
                     }
                 }
-                Err(_) => self.link.abort(),
+                Err(_) => link.abort(),
             }
         }
-        // What was under way is of no use to anybody now.
-        self.open = Open::new();
-        farewell::finish(&self.link, &mut self.decoder).await;
-        self.link.hang_up();
     }
 
     /// What remains of it.
@@ -243,7 +271,6 @@ impl<S: Speaker> Reader<S> {
             self.speaker.answer(answer);
         }
         if self.open.len() == 0 {
-            self.open = Open::new();
             self.speaker.idle();
         }
     }
@@ -253,5 +280,41 @@ async fn ready(link: &Link, interest: Option<Interest>) -> io::Result<tokio::io:
     match (link.socket(), interest) {
         (Some(socket), Some(interest)) => socket.ready(interest).await,
         _ => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_is_answered_in_the_order_in_which_it_was_asked_for() {
+        let mut open = Open::Nothing;
+        assert_eq!(open.next().await, None);
+        for round in 0..3 {
+            let mut ends = Vec::new();
+            for number in 0..=round {
+                let (end, ended) = oneshot::channel::<()>();
+                let work = async move {
+                    let _ended = ended.await;
+                    number
+                };
+                open.push(Box::pin(work));
+                ends.push(end);
+                // What is under way may have been waited for already when more is asked.
+                assert_eq!(open.next().now_or_never(), None);
+            }
+            assert_eq!(open.len(), ends.len());
+            while let Some(last) = ends.pop() {
+                last.send(()).unwrap();
+            }
+            for number in 0..=round {
+                assert_eq!(open.next().await, Some(number));
+            }
+            assert_eq!((open.len(), open.next().await), (0, None));
+        }
     }
 }

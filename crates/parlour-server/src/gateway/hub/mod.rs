@@ -250,10 +250,10 @@ impl Hub {
         at: Option<ConversationId>,
         with: impl FnOnce(&Scene<'_>) -> T,
     ) -> T {
-        let state = self.state.lock();
-        let topic = at.and_then(|at| state.topics.get(&at));
-        let known = topic.map(|topic| (topic.place.clone(), topic.read.clone()));
-        drop(state);
+        let known = at.and_then(|at| {
+            let state = self.state.lock();
+            state.topics.get(&at).map(|topic| (topic.place.clone(), topic.read.clone()))
+        });
         let (place, read) = known.unzip();
         let read = read.unwrap_or_default();
         with(&Scene { place: place.as_deref(), read: &read, settings: &self.settings })
