@@ -80,12 +80,28 @@ fn run(db: &Db, queue: &Queue<Read>) {
 /// Answers from one snapshot.
 pub(super) fn in_snapshot<T>(db: &Db, read: impl FnOnce(&Db) -> Step<T>) -> Result<T> {
     let done = catch_unwind(AssertUnwindSafe(|| {
-        // Dropped at the end, which rolls back: there is nothing to commit.
-        let _snapshot = db.connection().unchecked_transaction()?;
+        let _snapshot = Snapshot::begin(db)?;
         read(db)
     }));
     match done {
         Ok(done) => done.map_err(Failure::into_error),
         Err(_) => Err(Error::internal("a read panicked")),
+    }
+}
+
+/// A transaction that reads, until it is dropped. Not that of rusqlite, which compiles its two statements anew each time.
+struct Snapshot<'a>(&'a Db);
+
+impl<'a> Snapshot<'a> {
+    fn begin(db: &'a Db) -> rusqlite::Result<Self> {
+        db.run("BEGIN", [])?;
+        Ok(Self(db))
+    }
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        // There is nothing to commit. Should it fail, so does the next BEGIN, which says so.
+        let _ = self.0.run("ROLLBACK", []);
     }
 }
