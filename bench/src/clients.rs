@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use parlour_harness::token;
 
 use crate::{
@@ -118,17 +118,18 @@ pub struct Clients {
     swarm: Swarm,
     seats: Seats,
     dialect: Box<dyn Dialect>,
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     out: Vec<u8>,
 }
 
 impl Clients {
-    /// Clients who have not connected yet: the users from 1 up to a number, all in their pairs or all in the room.
+    /// Clients who have not connected yet: the users from 1 up to a number, all in their pairs or all in the room. They are
+    /// spread evenly over the addresses, the two of a pair over two, where there are several.
     ///
     /// # Errors
     /// When the system refuses, or a token cannot be made.
     pub fn new(
-        address: SocketAddr,
+        addresses: &[SocketAddr],
         dialect: Box<dyn Dialect>,
         world: &World,
         users: usize,
@@ -150,7 +151,8 @@ impl Clients {
         };
         let all = (0..users).map(seat).collect::<Result<_>>()?;
         let seats = Seats { all, owners: Vec::new(), ready: 0, pongs: 0 };
-        Ok(Self { swarm: Swarm::new()?, seats, dialect, address, out: Vec::new() })
+        let (swarm, addresses) = (Swarm::new()?, addresses.to_vec());
+        Ok(Self { swarm, seats, dialect, addresses, out: Vec::new() })
     }
 
     /// How they speak.
@@ -256,8 +258,9 @@ impl Clients {
         seat.client.before = seat.client.commands;
         let (path, in_header) = self.dialect.path(&seat.client);
         let bearer = in_header.then_some(seat.client.token.as_str());
-        let request = request(self.address, &path, bearer);
-        let socket = self.swarm.sockets.open(self.address, request, narrow)?;
+        let address = address(&self.addresses, index).context("the target has no address")?;
+        let request = request(address, &path, bearer);
+        let socket = self.swarm.sockets.open(address, request, narrow)?;
         seat.socket = Some(socket);
         self.seats.owners.resize(socket + 1, usize::MAX);
         self.seats.owners[socket] = index;
@@ -285,6 +288,11 @@ impl Clients {
             None => Ok(()),
         }
     }
+}
+
+/// Where a client connects to: the second of each pair to the next after that of the first.
+fn address(addresses: &[SocketAddr], client: usize) -> Option<SocketAddr> {
+    addresses.get((client / 2 + client % 2) % addresses.len().max(1)).copied()
 }
 
 /// Turns what sockets tell into what clients hear.
@@ -355,5 +363,26 @@ impl Ear for Ears<'_> {
         self.seats.ready -= usize::from(seat.is_ready);
         seat.is_ready = false;
         self.listener.ended(&seat.client, why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_spread_evenly_and_pairs_over_two_addresses() {
+        for count in 1..=3_u16 {
+            let addresses: Vec<_> =
+                (1..=count).map(|port| SocketAddr::from(([127, 0, 0, 1], port))).collect();
+            let chosen: Vec<_> =
+                (0..12).map(|client| address(&addresses, client).unwrap()).collect();
+            for address in &addresses {
+                let here = chosen.iter().filter(|chosen| *chosen == address).count();
+                assert_eq!(here, 12 / usize::from(count));
+            }
+            let is_apart = |pair: &[SocketAddr]| pair[0] != pair[1];
+            assert!(chosen.chunks(2).all(|pair| is_apart(pair) == (count > 1)));
+        }
     }
 }

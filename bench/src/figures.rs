@@ -1,5 +1,7 @@
 //! One line of figures: one scenario on one target, once.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +65,9 @@ pub struct Figures {
     /// Messages that arrived at others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub misdelivered: Option<u64>,
+    /// Figures that only one scenario has, by their names.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, f64>,
     /// What else must be known, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,

@@ -11,6 +11,7 @@ pub mod figures;
 pub mod frame;
 pub mod meter;
 pub mod report;
+pub mod rest;
 pub mod scenario;
 pub mod sockets;
 pub mod targets;

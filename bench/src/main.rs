@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
 use std::{
+    cell::RefCell,
     fs::{self, OpenOptions},
     io::Write as _,
     path::{Path, PathBuf},
@@ -15,7 +16,7 @@ use parlour_bench::{
     report,
     scenario::{self, SCENARIOS, Scenario, Setting, Size},
     sockets::allow_files,
-    targets::{self, TARGETS, Target},
+    targets::{self, Stored, TARGETS, Target},
 };
 use parlour_harness::load::pin_generator;
 
@@ -66,7 +67,7 @@ fn main() -> Result<()> {
     }
     let (targets, scenarios) = chosen(&arguments)?;
     let size = size(&arguments);
-    let most = match scenarios.iter().any(Scenario::is_curve) {
+    let most = match scenarios.iter().any(Scenario::has_crowds) {
         true => CURVES_NEED,
         false => (2 * size.typing).max(size.idle).max(size.storm),
     };
@@ -77,11 +78,12 @@ fn main() -> Result<()> {
     }
     let mut sheet = Sheet::open(&arguments)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let stored = RefCell::new(Stored::default());
     let mut failed = 0;
     for run in 1..=arguments.runs.unwrap_or(if arguments.short { 1 } else { 3 }) {
         for scenario in &scenarios {
             for target in &targets {
-                let setting = Setting { runtime: &runtime, target, size, pinned };
+                let setting = Setting { runtime: &runtime, target, size, pinned, stored: &stored };
                 let measured = scenario.measure(&setting, |figures| {
                     let (target, scenario) = (target.name.into(), scenario.name.into());
                     sheet.add(&Figures { target, scenario, run, ..figures })
@@ -134,6 +136,7 @@ fn size(arguments: &Arguments) -> Size {
         idle: crowd,
         storm: crowd,
         typing: if is_short { 500 } else { 2_000 },
+        stored: if is_short { 1_000_000 } else { 10_000_000 },
     }
 }
 

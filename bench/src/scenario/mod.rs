@@ -3,10 +3,11 @@
 mod crowds;
 mod ramp;
 mod slow;
+mod stored;
 mod talk;
 mod typing;
 
-use std::time::Duration;
+use std::{cell::RefCell, time::Duration};
 
 use anyhow::{Context, Result};
 use tokio::runtime::Runtime;
@@ -15,7 +16,7 @@ use crate::{
     clients::Clients,
     figures::Figures,
     meter::Meter,
-    targets::{Cast, Running, Shape, Target},
+    targets::{Cast, Engine, Program, Running, Shape, Speech, Start, Stored, Target},
     traffic::{Outcome, Plan},
 };
 
@@ -32,6 +33,8 @@ pub struct Size {
     pub storm: usize,
     /// Pairs of whom one types.
     pub typing: usize,
+    /// Messages in the largest database.
+    pub stored: usize,
 }
 
 /// One scenario.
@@ -42,6 +45,8 @@ pub struct Scenario {
     /// Who talks with whom; a target that has no such thing is not asked.
     pub shape: Shape,
     what: What,
+    /// Which targets it is for.
+    is_for: fn(&Target) -> bool,
 }
 
 /// Measures a target once.
@@ -55,14 +60,18 @@ enum What {
     Once(Once),
     /// At each of these points.
     Curve(At, &'static [usize]),
+    /// The same, where the points are numbers of people.
+    Crowds(At, &'static [usize]),
+    /// The same, where they are numbers of messages: the short form has fewer.
+    Stored(At, &'static [usize]),
 }
 
 const fn pairs(name: &'static str, once: Once) -> Scenario {
-    Scenario { name, shape: Shape::Pairs, what: What::Once(once) }
+    Scenario { name, shape: Shape::Pairs, what: What::Once(once), is_for: |_| true }
 }
 
 const fn room(name: &'static str, once: Once) -> Scenario {
-    Scenario { name, shape: Shape::Room, what: What::Once(once) }
+    Scenario { name, shape: Shape::Room, what: What::Once(once), is_for: |_| true }
 }
 
 /// All that there are.
@@ -82,12 +91,29 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "growth-connections",
         shape: Shape::Pairs,
-        what: What::Curve(crowds::growth, &[1_000, 2_000, 5_000, 10_000, 18_000]),
+        what: What::Crowds(crowds::growth, &[1_000, 2_000, 5_000, 10_000, 18_000]),
+        is_for: |_| true,
     },
     Scenario {
         name: "growth-rooms",
         shape: Shape::Room,
-        what: What::Curve(talk::room, &[10, 100, 1_000, 10_000]),
+        what: What::Crowds(talk::room, &[10, 100, 1_000, 10_000]),
+        is_for: |_| true,
+    },
+    Scenario {
+        name: "growth-messages",
+        shape: Shape::Pairs,
+        what: What::Stored(stored::growth, &[10_000, 100_000, 1_000_000, 10_000_000]),
+        // What is stored does not depend on what clients speak.
+        is_for: |target| {
+            target.program == Program::Parlour(Engine::Sqlite) && target.speech == Speech::Native
+        },
+    },
+    Scenario {
+        name: "growth-processes",
+        shape: Shape::Pairs,
+        what: What::Curve(talk::processes, &[1, 2, 3]),
+        is_for: |target| target.program == Program::Parlour(Engine::Postgres),
     },
 ];
 
@@ -108,10 +134,10 @@ pub fn named(name: &str) -> Result<Scenario> {
 }
 
 impl Scenario {
-    /// Whether it is a curve.
+    /// Whether more and more people connect.
     #[must_use]
-    pub const fn is_curve(&self) -> bool {
-        matches!(self.what, What::Curve(..))
+    pub const fn has_crowds(&self) -> bool {
+        matches!(self.what, What::Crowds(..))
     }
 
     /// Measures a target: at each point, or once; gives the figures as soon as they are known. None where the target has no
@@ -124,16 +150,18 @@ impl Scenario {
         setting: &Setting<'_>,
         mut seen: impl FnMut(Figures) -> Result<()>,
     ) -> Result<()> {
-        if setting.target.speech.dialect(self.shape).is_none() {
+        if setting.target.speech.dialect(self.shape).is_none() || !(self.is_for)(setting.target) {
             return Ok(());
         }
-        match self.what {
-            What::Once(once) => seen(once(setting)?),
-            What::Curve(at, points) => points.iter().try_for_each(|point| {
-                let figures = at(setting, *point).with_context(|| format!("at {point}"))?;
-                seen(Figures { at: Some(*point as f64), ..figures })
-            }),
-        }
+        let (at, points, most) = match self.what {
+            What::Once(once) => return seen(once(setting)?),
+            What::Curve(at, points) | What::Crowds(at, points) => (at, points, usize::MAX),
+            What::Stored(at, points) => (at, points, setting.size.stored),
+        };
+        points.iter().filter(|point| **point <= most).try_for_each(|point| {
+            let figures = at(setting, *point).with_context(|| format!("at {point}"))?;
+            seen(Figures { at: Some(*point as f64), ..figures })
+        })
     }
 }
 
@@ -148,17 +176,25 @@ pub struct Setting<'a> {
     pub size: Size,
     /// Whether target and generator have cores of their own.
     pub pinned: bool,
+    /// Databases that are filled already.
+    pub stored: &'a RefCell<Stored>,
 }
 
 impl Setting<'_> {
     /// Starts the target for so many pairs, or for so many in a room, with the clients, who are not connected yet.
     fn start(&self, cast: Cast) -> Result<(Running, Clients)> {
-        let running = Running::start(self.runtime, self.target, cast, self.pinned)?;
+        self.start_as(Start::new(cast, self.pinned)?)
+    }
+
+    /// Starts it in another way.
+    fn start_as(&self, start: Start) -> Result<(Running, Clients)> {
+        let cast = start.cast;
+        let running = Running::start(self.runtime, self.target, start)?;
         let in_room = cast.room > 0;
         let shape = if in_room { Shape::Room } else { Shape::Pairs };
         let dialect = self.target.speech.dialect(shape).context("it has no such thing")?;
         let users = cast.room.max(2 * cast.pairs);
-        let clients = Clients::new(running.address(), dialect, &running.world, users, in_room)?;
+        let clients = Clients::new(running.addresses(), dialect, &running.world, users, in_room)?;
         Ok((running, clients))
     }
 }

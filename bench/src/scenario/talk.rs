@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::{Setting, measured};
 use crate::{
     figures::Figures,
-    targets::Cast,
+    targets::{Cast, Processes, Start},
     text,
     traffic::{Pace, Plan},
 };
@@ -26,9 +26,24 @@ pub(super) fn rate(setting: &Setting<'_>, rate: u32) -> Result<Figures> {
     in_pairs(setting, Pace::Fixed(f64::from(rate)))
 }
 
+/// As `pairs-16`, on so many processes that share a database and a bus. The two of each pair are with two of them.
+pub(super) fn processes(setting: &Setting<'_>, count: usize) -> Result<Figures> {
+    let start = opening(setting)?;
+    talk(setting, Start { processes: Processes::Joined(count), ..start }, Pace::Closed(16))
+}
+
 fn in_pairs(setting: &Setting<'_>, pace: Pace) -> Result<Figures> {
-    let pairs = setting.size.pairs;
-    let (running, mut clients) = setting.start(Cast { pairs, room: 0 })?;
+    talk(setting, opening(setting)?, pace)
+}
+
+fn opening(setting: &Setting<'_>) -> Result<Start> {
+    Start::new(Cast { pairs: setting.size.pairs, room: 0 }, setting.pinned)
+}
+
+/// Lets all pairs connect to a target that is started like that, and talk.
+fn talk(setting: &Setting<'_>, start: Start, pace: Pace) -> Result<Figures> {
+    let pairs = start.cast.pairs;
+    let (running, mut clients) = setting.start_as(start)?;
     clients.connect(0..2 * pairs)?;
     let plan = plan(setting, (0..2 * pairs).step_by(2).collect(), false, pace);
     Ok(measured(&running, &mut clients, &plan)?.0)

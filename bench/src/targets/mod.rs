@@ -1,11 +1,15 @@
 //! What is measured: Parlour in each of its dialects, the floors, and other servers.
 
+pub mod history;
+mod parlour;
 mod running;
+mod stored;
 pub mod tree;
 
 use anyhow::{Context, Result};
 
-pub use running::{Cast, Running};
+pub use running::{Cast, Processes, Running, Start};
+pub use stored::Stored;
 
 use crate::dialect::{Dialect, Direct, Floor, Native, Nchan, Pusher, Room, SocketIo};
 

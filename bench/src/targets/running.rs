@@ -10,21 +10,14 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use parlour_engines::{Database, Postgres, free_port};
-use parlour_harness::{
-    load::SERVER_CORE,
-    process::{Options, Server},
-    token::SECRET,
-};
-use rustix::{
-    process::{Pid, Signal, kill_process_group},
-    thread::{CpuSet, sched_setaffinity},
-};
+use parlour_engines::free_port;
+use parlour_harness::{load::SERVER_CORE, token::SECRET};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{Engine, Program, Target, tree};
-use crate::dialect::{World, pusher};
+use super::{Program, Target, parlour::Parlour, tree};
+use crate::dialect::World;
 
 /// How long a target may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -41,18 +34,57 @@ pub struct Cast {
     pub room: usize,
 }
 
+/// How a target is started.
+#[derive(Debug)]
+pub struct Start {
+    /// Who will come.
+    pub cast: Cast,
+    /// Whether target and generator have cores of their own.
+    pub pinned: bool,
+    /// How many processes of it; more than one only of Parlour, on one database and one bus.
+    pub processes: Processes,
+    /// The folder that it works in, which may hold a database for Parlour.
+    pub folder: TempDir,
+}
+
+/// How many processes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Processes {
+    /// One, which needs no other.
+    Alone,
+    /// So many that share a bus.
+    Joined(usize),
+}
+
+impl Start {
+    /// In an empty folder, one process.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn new(cast: Cast, pinned: bool) -> Result<Self> {
+        Ok(Self { cast, pinned, processes: Processes::Alone, folder: folder()? })
+    }
+}
+
+/// A new folder; it is removed with all that is in it.
+///
+/// # Errors
+/// When it cannot be made.
+pub(super) fn folder() -> Result<TempDir> {
+    Ok(tempfile::Builder::new().prefix("parlour-bench").tempdir()?)
+}
+
 enum Process {
-    Parlour(Server),
+    Parlour(Box<Parlour>),
     Other(Child),
 }
 
 /// A running target.
 pub struct Running {
     process: Process,
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     /// Which conversation has which number.
     pub world: World,
-    engine: Option<(Database, Postgres)>,
     folder: TempDir,
 }
 
@@ -61,11 +93,16 @@ impl Running {
     ///
     /// # Errors
     /// When it does not start; the text holds the end of its log.
-    pub fn start(runtime: &Runtime, target: &Target, cast: Cast, pinned: bool) -> Result<Self> {
+    pub fn start(runtime: &Runtime, target: &Target, start: Start) -> Result<Self> {
+        let Start { cast, pinned, processes, folder } = start;
         let core = pinned.then_some(SERVER_CORE);
-        let folder = tempfile::Builder::new().prefix("parlour-bench").tempdir()?;
         match target.program {
-            Program::Parlour(engine) => runtime.block_on(start_parlour(engine, cast, core, folder)),
+            Program::Parlour(engine) => runtime.block_on(async {
+                let parlour = Parlour::start(engine, processes, core, folder.path()).await?;
+                let world = parlour.make_conversations(cast).await?;
+                let addresses = parlour.addresses();
+                Ok(Self { process: Process::Parlour(parlour.into()), addresses, world, folder })
+            }),
             Program::Floor(name) => {
                 let mut command = pinned_to(core, &sibling(name)?);
                 command.arg(folder.path().join("floor.db"));
@@ -80,22 +117,20 @@ impl Running {
         }
     }
 
-    /// Where it listens.
+    /// Where its processes listen; there is one at least.
     #[must_use]
-    pub const fn address(&self) -> SocketAddr {
-        self.address
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
-    /// Its processes: those of its database too.
+    /// Its processes: those of its database and its bus too.
     #[must_use]
     pub fn processes(&self) -> Vec<i32> {
-        let root = match &self.process {
-            Process::Parlour(server) => server.pid(),
-            Process::Other(child) => child.id(),
+        let roots = match &self.process {
+            Process::Parlour(parlour) => parlour.roots(),
+            Process::Other(child) => i32::try_from(child.id()).into_iter().collect(),
         };
-        let engine = self.engine.as_ref().and_then(|(_, postgres)| Some(postgres.process()?.pid()));
-        let roots = i32::try_from(root).into_iter().chain(engine);
-        roots.flat_map(tree::all).collect()
+        roots.into_iter().flat_map(tree::all).collect()
     }
 
     /// Resident memory in KiB.
@@ -116,7 +151,7 @@ impl Running {
     #[must_use]
     pub fn log_end(&self) -> String {
         match &self.process {
-            Process::Parlour(server) => server.log_end(),
+            Process::Parlour(parlour) => parlour.log_end(),
             Process::Other(_) => log_end(self.folder.path()),
         }
     }
@@ -143,7 +178,7 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-fn pinned_to(core: Option<usize>, program: &Path) -> Command {
+pub(super) fn pinned_to(core: Option<usize>, program: &Path) -> Command {
     match core {
         Some(core) => {
             let mut command = Command::new("taskset");
@@ -202,8 +237,8 @@ fn start_other(mut command: Command, cast: Cast, folder: TempDir) -> Result<Runn
         end(&mut child);
         return Err(error);
     }
-    let process = Process::Other(child);
-    Ok(Running { process, address, world: World::in_order(cast.pairs), engine: None, folder })
+    let (process, addresses) = (Process::Other(child), vec![address]);
+    Ok(Running { process, addresses, world: World::in_order(cast.pairs), folder })
 }
 
 fn wait_until_it_listens(child: &mut Child, address: SocketAddr, folder: &Path) -> Result<()> {
@@ -218,65 +253,4 @@ fn wait_until_it_listens(child: &mut Child, address: SocketAddr, folder: &Path) 
         std::thread::sleep(Duration::from_millis(10));
     }
     Ok(())
-}
-
-/// PostgreSQL on the core of the server.
-fn start_postgres(core: Option<usize>) -> Result<(Database, Postgres)> {
-    let postgres = Postgres::start(&[])?.context("PostgreSQL is not installed")?;
-    if let (Some(core), Some(process)) = (core, postgres.process()) {
-        let mut set = CpuSet::new();
-        set.set(core);
-        // What it starts later inherits it.
-        for pid in tree::all(process.pid()) {
-            sched_setaffinity(Pid::from_raw(pid), &set)?;
-        }
-    }
-    Ok((postgres.database()?, postgres))
-}
-
-async fn start_parlour(
-    engine: Engine,
-    cast: Cast,
-    core: Option<usize>,
-    folder: TempDir,
-) -> Result<Running> {
-    let engine = match engine {
-        Engine::Sqlite => None,
-        Engine::Postgres => Some(start_postgres(core)?),
-    };
-    let binary = match std::env::var_os("PARLOUR_BIN") {
-        Some(path) => path.into(),
-        None => sibling("parlour")?,
-    };
-    let (folder_path, env) = (folder.path().into(), Vec::new());
-    let mut options = Options { binary, folder: folder_path, env, core }
-        .env("PARLOUR_LIMITS_CONNECTIONS_PER_ADDRESS", "20000")
-        .env("PARLOUR_LIMITS_CONNECTIONS_BEFORE_AUTH", "20000")
-        .env("PARLOUR_LIMITS_GROUP_PARTICIPANTS", "10000")
-        .env("PARLOUR_PUSHER_APP_ID", pusher::KEY)
-        .env("PARLOUR_PUSHER_KEY", pusher::KEY)
-        .env("PARLOUR_PUSHER_SECRET", pusher::SECRET)
-        .env("PARLOUR_LOG_LEVEL", "warn");
-    if let Some((database, _)) = &engine {
-        options = options.env("DATABASE_URL", &database.url());
-    }
-    let server = Server::start(options).await?;
-    let world = make_conversations(&server, cast).await?;
-    let address = server.address();
-    Ok(Running { process: Process::Parlour(server), address, world, engine, folder })
-}
-
-async fn make_conversations(server: &Server, cast: Cast) -> Result<World> {
-    let mut world = World::default();
-    for pair in 0..cast.pairs {
-        let (one, other) = ((2 * pair + 1).to_string(), (2 * pair + 2).to_string());
-        let made = server.rest(&one)?.create_conversation("direct", &[&other]).await?;
-        world.pairs.push(made);
-    }
-    if cast.room > 0 {
-        let others: Vec<String> = (2..=cast.room).map(|user| user.to_string()).collect();
-        let others: Vec<&str> = others.iter().map(String::as_str).collect();
-        world.room = server.rest("1")?.create_conversation("group", &others).await?;
-    }
-    Ok(world)
 }

@@ -65,12 +65,18 @@ pub fn all(root: i32) -> Vec<i32> {
     found
 }
 
+/// The threads of a process.
+#[must_use]
+pub fn threads(pid: i32) -> Vec<i32> {
+    numbers_in(&format!("/proc/{pid}/task"))
+}
+
 /// Processor time that they have used.
 #[must_use]
 pub fn used(pids: &[i32]) -> Used {
     let mut used = Used::default();
     for pid in pids {
-        for thread in numbers_in(&format!("/proc/{pid}/task")) {
+        for thread in threads(*pid) {
             let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/schedstat"));
             let nanos = text.ok().and_then(|text| text.split(' ').next()?.parse().ok());
             used.threads.extend(nanos.map(|nanos| ((*pid, thread), nanos)));

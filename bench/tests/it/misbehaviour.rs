@@ -19,7 +19,7 @@ const EVERY: u64 = 100;
 fn run(misdeed: Misdeed, in_room: bool) -> Outcome {
     let address = start(misdeed, EVERY);
     let world = World::in_order(4);
-    let mut clients = Clients::new(address, Box::new(Floor), &world, 8, in_room).unwrap();
+    let mut clients = Clients::new(&[address], Box::new(Floor), &world, 8, in_room).unwrap();
     clients.connect(0..8).unwrap();
     let plan = Plan {
         run: 1,
@@ -89,7 +89,7 @@ fn messages_that_are_not_whole_are_lost() {
 fn a_closed_loop_goes_on_when_messages_are_lost() {
     let address = start(Misdeed::Drop, EVERY);
     let mut clients =
-        Clients::new(address, Box::new(Floor), &World::in_order(4), 8, false).unwrap();
+        Clients::new(&[address], Box::new(Floor), &World::in_order(4), 8, false).unwrap();
     clients.connect(0..8).unwrap();
     let plan = Plan {
         run: 1,
