@@ -55,7 +55,7 @@ pub(super) fn draw(
     measure: &Measure,
     figures: &[&Figure],
 ) -> Option<String> {
-    let series = series(measure, figures);
+    let series = series(measure, figures.iter().copied());
     if !series.iter().any(|(_, points)| points.len() > 1) {
         return None;
     }
@@ -99,7 +99,10 @@ pub(super) fn draw(
 }
 
 /// The points of each target, in the order of what grows.
-fn series(measure: &Measure, figures: &[&Figure]) -> Vec<(String, Vec<(f64, f64)>)> {
+pub(super) fn series<'a>(
+    measure: &Measure,
+    figures: impl Iterator<Item = &'a Figure>,
+) -> Vec<(String, Vec<(f64, f64)>)> {
     let mut series: Vec<(String, Vec<(f64, f64)>)> = Vec::new();
     for figure in figures {
         let (Some(at), Some(value)) = (figure.at, measure.of(figure)) else { continue };

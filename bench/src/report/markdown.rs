@@ -4,8 +4,8 @@ use super::{
     Chart,
     figure::Figure,
     number,
-    scenarios::{Measure, Side, title},
-    story::{Story, Tale},
+    scenarios::{self, Measure, Side, title},
+    story::{Course, Story, Tale},
 };
 
 /// Writes the page.
@@ -47,7 +47,7 @@ fn against_floors(story: &Story) -> String {
             let floor = tale.value(tale.kind.floor, measure)?;
             let mut row = vec![tale.what(measure), told(floor, measure)];
             let ratio =
-                |target: &&str| times(multiple(tale.value(target, measure)?, floor, measure));
+                |target: &&str| times(measure.times_worse(tale.value(target, measure)?, floor));
             row.extend(ours.iter().map(|target| ratio(target).unwrap_or_else(nothing)));
             row.iter().skip(2).any(|cell| *cell != nothing()).then_some(row)
         })
@@ -76,7 +76,7 @@ fn against_peers(story: &Story) -> String {
             let ours = tale.value(reference, measure)?;
             let mut row = vec![tale.what(measure), told(ours, measure)];
             let ratio =
-                |target: &&str| times(multiple(tale.value(target, measure)?, ours, measure));
+                |target: &&str| times(measure.times_worse(tale.value(target, measure)?, ours));
             row.extend(peers.iter().map(|target| ratio(target).unwrap_or_else(nothing)));
             row.iter().skip(2).any(|cell| *cell != nothing()).then_some(row)
         })
@@ -112,6 +112,7 @@ fn scenario(tale: &Tale, charts: &[Chart]) -> String {
     for chart in charts.iter().filter(|chart| chart.scenario == tale.name) {
         text.push_str(&format!("![{}]({})\n\n", chart.title, chart.file));
     }
+    text.push_str(&knees(tale));
     let columns: Vec<_> = COLUMNS
         .iter()
         .filter(|column| tale.figures.iter().any(|f| column.of(f).is_some()))
@@ -145,6 +146,39 @@ fn scenario(tale: &Tale, charts: &[Chart]) -> String {
     text
 }
 
+/// Where what need not change while something grows becomes much worse.
+fn knees(tale: &Tale) -> String {
+    if !tale.grows() {
+        return String::new();
+    }
+    let growth = scenarios::growth(&tale.name);
+    let lines: String = growth
+        .flat
+        .iter()
+        .flat_map(|measure| tale.courses(measure).into_iter().map(move |course| (measure, course)))
+        .map(|(measure, Course { target, ends: [first, last], knee })| {
+            let knee = match knee {
+                None => "no knee".to_owned(),
+                Some((at, worse)) => format!(
+                    "the knee is at {}, {} the best before it",
+                    number::short(at),
+                    number::times(worse)
+                ),
+            };
+            let [from, to] = [first, last]
+                .map(|(at, value)| format!("{} at {}", told(value, measure), number::short(at)));
+            format!("- {target}, {}: {knee} ({from}, {to})\n", measure.title)
+        })
+        .collect();
+    if lines.is_empty() {
+        return lines;
+    }
+    let axis = growth.axis;
+    format!(
+        "A knee is the first number of {axis} at which a figure is more than half worse than the best before.\n\n{lines}\n"
+    )
+}
+
 /// A column of the table of a scenario.
 struct Column {
     title: &'static str,
@@ -169,17 +203,20 @@ const COLUMNS: &[Column] = &[
     column("p50 ms", "p50_ms"),
     column("p99 ms", "p99_ms"),
     column("most ms", "max_ms"),
+    column("list p50", "list_p50_ms"),
+    column("p99", "list_p99_ms"),
+    column("newest page p50", "newest_p50_ms"),
+    column("p99", "newest_p99_ms"),
+    column("middle page p50", "middle_p50_ms"),
+    column("p99", "middle_p99_ms"),
+    column("unread p50", "unread_p50_ms"),
+    column("p99", "unread_p99_ms"),
     column("KiB per connection", "kib_per_connection"),
     Column { title: "MiB before", name: "rss_kib_before", share: 1.0 / 1024.0 },
     Column { title: "MiB after", name: "rss_kib_after", share: 1.0 / 1024.0 },
     column("seconds", "seconds"),
     column("deliveries", "deliveries"),
 ];
-
-/// How many times worse a value is than another.
-fn multiple(value: f64, than: f64, measure: &Measure) -> f64 {
-    if measure.more_is_better { than / value } else { value / than }
-}
 
 fn times(ratio: f64) -> Option<String> {
     match ratio {

@@ -22,6 +22,11 @@ impl Measure {
     pub(super) fn of(&self, figure: &Figure) -> Option<f64> {
         Some(figure.value(self.name)? * self.share)
     }
+
+    /// How many times worse a value is than another.
+    pub(super) fn times_worse(&self, value: f64, than: f64) -> f64 {
+        if self.more_is_better { than / value } else { value / than }
+    }
 }
 
 const fn less(name: &'static str, title: &'static str, unit: &'static str) -> Measure {
@@ -40,6 +45,11 @@ const EMPTY: Measure = Measure {
     more_is_better: false,
 };
 const TIME: Measure = less("seconds", "time until all are back", " s");
+const LIST: Measure = less("list_p50_ms", "the list of a user's 1,000 conversations, p50", " ms");
+const NEWEST: Measure =
+    less("newest_p50_ms", "the newest page of the biggest conversation, p50", " ms");
+const MIDDLE: Measure = less("middle_p50_ms", "a page from its middle, p50", " ms");
+const UNREAD: Measure = less("unread_p50_ms", "how many messages are unread, p50", " ms");
 const RATE: Measure = Measure {
     name: "per_second",
     title: "deliveries per second",
@@ -115,6 +125,8 @@ pub(super) struct Growth {
     pub(super) axis: &'static str,
     /// What is looked at.
     pub(super) measures: &'static [Measure],
+    /// What need not change with it, of these: where it does, there is a knee.
+    pub(super) flat: &'static [Measure],
 }
 
 const GROWTHS: &[Growth] = &[
@@ -123,31 +135,37 @@ const GROWTHS: &[Growth] = &[
         title: "More and more connections",
         axis: "connections",
         measures: &[MEMORY, CPU, P99],
+        flat: &[MEMORY, CPU, P99],
     },
     Growth {
         name: "growth-rooms",
         title: "Larger and larger rooms",
         axis: "people in the room",
         measures: &[CPU, P99],
+        // The last of twice as many is told twice as late.
+        flat: &[CPU],
     },
     Growth {
         name: "growth-messages",
         title: "More and more messages stored",
         axis: "messages stored",
-        measures: &[P99, CPU],
+        measures: &[CPU, P50, P99, LIST, NEWEST, MIDDLE, UNREAD],
+        flat: &[CPU, P50, P99, LIST, NEWEST, MIDDLE, UNREAD],
     },
     Growth {
         name: "growth-processes",
-        title: "More processes on one database",
+        title: "More processes on one database, all on one core",
         axis: "processes",
-        measures: &[HIGHEST, CPU],
+        measures: &[RATE, CPU, P99],
+        flat: &[RATE, CPU, P99],
     },
 ];
 
 /// How a growth curve is presented.
 #[must_use]
 pub(super) fn growth(name: &str) -> Growth {
-    let unknown = Growth { name: "", title: "", axis: "how much", measures: &[CPU, RATE, P99] };
+    let unknown =
+        Growth { name: "", title: "", axis: "how much", measures: &[CPU, RATE, P99], flat: &[] };
     GROWTHS.iter().find(|growth| growth.name == name).copied().unwrap_or(unknown)
 }
 

@@ -2,6 +2,7 @@
 
 use super::{
     figure::Figure,
+    lines,
     scenarios::{self, Kind, Measure, Side, side},
 };
 
@@ -9,6 +10,19 @@ use super::{
 pub(super) struct Story {
     /// Scenario by scenario.
     pub(super) tales: Vec<Tale>,
+}
+
+/// A figure that is worse by this much than the best at smaller points has a knee there.
+const MUCH: f64 = 1.5;
+
+/// How a figure of a target changes along a curve.
+pub(super) struct Course {
+    /// What people call the target.
+    pub(super) target: String,
+    /// Its first point and its last: how much of what grows, and the value.
+    pub(super) ends: [(f64, f64); 2],
+    /// The first point that is much worse than the best before it, and how many times.
+    pub(super) knee: Option<(f64, f64)>,
 }
 
 /// One scenario.
@@ -82,6 +96,24 @@ impl Tale {
     pub(super) fn value(&self, target: &str, measure: &Measure) -> Option<f64> {
         let found = self.figures.iter().find(|f| f.target == target && f.at.is_none());
         measure.of(found?)
+    }
+
+    /// How a measure changes along a curve, for each target that has more than one point.
+    #[must_use]
+    pub(super) fn courses(&self, measure: &Measure) -> Vec<Course> {
+        let all = lines::series(measure, self.figures.iter()).into_iter();
+        let course = |(target, points): (String, Vec<(f64, f64)>)| {
+            let (first, last) = (*points.first()?, *points.last()?);
+            let mut best = first.1;
+            let mut knee = None;
+            for (at, value) in points.iter().skip(1) {
+                let worse = measure.times_worse(*value, best);
+                knee = knee.or_else(|| (worse > MUCH).then_some((*at, worse)));
+                best = if worse < 1.0 { *value } else { best };
+            }
+            (points.len() > 1).then_some(Course { target, ends: [first, last], knee })
+        };
+        all.filter_map(course).collect()
     }
 
     /// What is compared, in words.

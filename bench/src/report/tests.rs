@@ -18,6 +18,12 @@ const SAMPLE: &str = r#"
 {"target":"parlour-native","scenario":"growth-connections","run":1,"at":18000,"kib_per_connection":2.6,"p99_ms":6.0}
 {"target":"floor-relay","scenario":"growth-connections","run":1,"at":1000,"kib_per_connection":1.4,"p99_ms":2.0}
 {"target":"floor-relay","scenario":"growth-connections","run":1,"at":18000,"kib_per_connection":1.3,"p99_ms":2.5}
+{"target":"parlour-native","scenario":"growth-messages","run":1,"at":10000,"cpu_ms_per_1000":30.0,"p99_ms":4.0,"list_p50_ms":2.0,"list_p99_ms":2.5}
+{"target":"parlour-native","scenario":"growth-messages","run":1,"at":100000,"cpu_ms_per_1000":28.0,"p99_ms":4.1,"list_p50_ms":2.1,"list_p99_ms":2.6}
+{"target":"parlour-native","scenario":"growth-messages","run":1,"at":1000000,"cpu_ms_per_1000":56.0,"p99_ms":5.0,"list_p50_ms":2.2,"list_p99_ms":9.0}
+{"target":"parlour-native","scenario":"growth-messages","run":1,"at":10000000,"cpu_ms_per_1000":90.0,"p99_ms":5.1,"list_p50_ms":2.3,"list_p99_ms":9.5}
+{"target":"parlour-native-postgres","scenario":"growth-processes","run":1,"at":1,"per_second":9000.0}
+{"target":"parlour-native-postgres","scenario":"growth-processes","run":1,"at":2,"per_second":5000.0}
 "#;
 
 fn read(folder: &Path, name: &str) -> String {
@@ -44,6 +50,10 @@ fn figures_become_a_page_with_charts() {
         "12 lost",
         "its generator / was idle",
         "| Parlour, native | 18,000 |",
+        "- Parlour, native, CPU per 1,000 deliveries: the knee is at 1,000,000, 2.0× the best before it (30 ms at 10,000, 90 ms at 10,000,000)",
+        "- Parlour, native, the list of a user's 1,000 conversations, p50: no knee (2 ms at 10,000, 2.3 ms at 10,000,000)",
+        "- Parlour, native, PostgreSQL, deliveries per second: the knee is at 2, 1.80× the best before it",
+        "](growth-messages-list-p50-ms.svg)",
         "![Connections that do nothing: memory per connection](idle-kib-per-connection.svg)",
     ] {
         assert!(page.contains(part), "{part} is missing:\n{page}");
