@@ -1,4 +1,4 @@
--- Which client ids were used (guarantee G2). No index of the messages any more: where conversations are many, each message
+-- Which client ids were used (guarantee G3). No index of the messages any more: where conversations are many, each message
 -- wrote a page of it. What is newer than meta's 'client_ids' may not be here yet: src/sqlite/client_ids.rs.
 CREATE TABLE client_ids (
   conversation INTEGER NOT NULL,

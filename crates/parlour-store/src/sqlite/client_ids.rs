@@ -148,7 +148,7 @@ impl Recent {
                     (int(key.0.0), key.1.as_str(), key.2.as_str(), int(message.0)),
                 )?;
                 if moved != 1 {
-                    // No two messages have one client id (guarantee G2), whatever was believed.
+                    // No two messages have one client id (guarantee G3), whatever was believed.
                     return Err(rusqlite::Error::StatementChangedRows(moved));
                 }
             }

@@ -38,7 +38,7 @@ async fn check(store: &Arc<dyn Store>, conversation: ConversationId, sent: &[Mes
 }
 
 #[tokio::test]
-async fn g2_a_client_id_is_known_for_ever_and_through_kills() {
+async fn g3_a_client_id_is_known_for_ever_and_through_kills() {
     let folder = Folder::new();
     let store = folder.open().await;
     let id = direct(&store).await;
@@ -65,7 +65,7 @@ async fn g2_a_client_id_is_known_for_ever_and_through_kills() {
 
 /// A file of the time when an index of the messages knew the client ids.
 #[tokio::test]
-async fn g2_client_ids_from_before_the_table_are_known() {
+async fn g3_client_ids_from_before_the_table_are_known() {
     let folder = Folder::new();
     let store = folder.open().await;
     let id = direct(&store).await;
