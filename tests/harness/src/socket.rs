@@ -35,8 +35,8 @@ pub enum Incoming {
 #[derive(Debug)]
 pub struct Socket {
     stream: WebSocketStream<TcpStream>,
-    /// When anything came last.
-    heard: Instant,
+    /// Since when a ping waits for its pong.
+    asked: Option<Instant>,
 }
 
 impl Socket {
@@ -77,7 +77,7 @@ impl Socket {
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
             let (socket, _) = client_async_with_config(request, stream, Some(config)).await?;
-            anyhow::Ok(Self { stream: socket, heard: Instant::now() })
+            anyhow::Ok(Self { stream: socket, asked: None })
         };
         tokio::time::timeout(PATIENCE, connect).await.context("the handshake takes too long")?
     }
@@ -90,10 +90,11 @@ impl Socket {
         self.stream.send(Message::text(frame.to_string())).await.context("the connection is gone")
     }
 
-    /// How long nothing has come, not even an answer to a ping.
+    /// How long a ping has had no answer. What else comes says nothing about it: where only the way there is cut, others are
+    /// still heard.
     #[must_use]
     pub fn silence(&self) -> Duration {
-        self.heard.elapsed()
+        self.asked.map_or(Duration::ZERO, |asked| asked.elapsed())
     }
 
     /// Asks for a sign of life.
@@ -101,6 +102,7 @@ impl Socket {
     /// # Errors
     /// When the connection is gone.
     pub async fn ping(&mut self) -> Result<()> {
+        self.asked.get_or_insert_with(Instant::now);
         self.stream.send(Message::Ping(bytes::Bytes::new())).await.context("the connection is gone")
     }
 
@@ -111,7 +113,6 @@ impl Socket {
     pub async fn receive(&mut self) -> Result<Incoming> {
         loop {
             let next = self.stream.next().await;
-            self.heard = Instant::now();
             match next {
                 Some(Ok(Message::Text(text))) => {
                     let value = serde_json::from_str(&text)
@@ -121,7 +122,8 @@ impl Socket {
                 Some(Ok(Message::Close(close))) => {
                     return Ok(Incoming::End(close.map(|close| close.code.into())));
                 }
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Pong(_))) => self.asked = None,
+                Some(Ok(Message::Ping(_) | Message::Frame(_))) => {}
                 Some(Ok(Message::Binary(_))) => bail!("the server sent a binary frame"),
                 Some(Err(_)) | None => return Ok(Incoming::End(None)),
             }

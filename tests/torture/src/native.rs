@@ -111,7 +111,7 @@ impl Native {
     fn fulfils(&self, phase: &Phase) -> bool {
         match phase {
             Phase::Gather => self.device.is_connected(),
-            Phase::Talk | Phase::Part => false,
+            Phase::Wait | Phase::Talk | Phase::Part => false,
             Phase::Answer => self.device.open().is_empty(),
             Phase::Arrive(ends) => {
                 let held = self.device.held();

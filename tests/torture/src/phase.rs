@@ -15,6 +15,8 @@ pub type Marks = BTreeMap<String, (u64, u64)>;
 /// What is to be done now.
 #[derive(Clone, Debug)]
 pub enum Phase {
+    /// Nothing yet: what is reported from here on is of a phase that was asked for.
+    Wait,
     /// Connect, and say nothing yet.
     Gather,
     /// Ask new things.

@@ -183,7 +183,7 @@ impl Robot {
 fn fulfils(phase: &Phase, client: &Client, idle: bool, part: &Part) -> bool {
     match phase {
         Phase::Gather | Phase::Agree(_) => true,
-        Phase::Talk | Phase::Part => false,
+        Phase::Wait | Phase::Talk | Phase::Part => false,
         Phase::Answer => idle,
         Phase::Arrive(ends) => idle && client.look(|log| lacks(log, part, ends).is_empty()),
     }

@@ -216,7 +216,7 @@ fn judge(robot: &Retired, people: &People, ends: &Ends) -> Vec<Violation> {
 impl Crew {
     fn hire(plan: &Plan, cluster: &Cluster, people: &People, recorder: &Arc<Recorder>) -> Self {
         let random = Random::new(plan.setup.seed);
-        let (phases, receiver) = watch::channel(Phase::Gather);
+        let (phases, receiver) = watch::channel(Phase::Wait);
         let (done, finished) = mpsc::unbounded_channel();
         let (mut natives, mut robots) = (JoinSet::new(), JoinSet::new());
         let doors = Arc::new(cluster.addresses());

@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Device {
-    /// How long nothing has come; `None` without a connection.
+    /// How long a ping has had no answer; `None` without a connection.
     #[must_use]
     pub fn silence(&self) -> Option<Duration> {
         self.socket.as_ref().map(|(_, socket)| socket.silence())

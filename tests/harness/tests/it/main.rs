@@ -15,4 +15,5 @@ mod matrix;
 mod mutants;
 mod power;
 mod repository;
+mod socket;
 mod tidy;
