@@ -157,7 +157,10 @@ fn append(
         client_ids::forget_all_before(tx.db, context.now - 1_000)?;
     }
     // Who has sent it gets it for ever, also when he could not send it any more (guarantees G2 and G3).
-    if let Some(known) = repeated(tx, new, &actor.user, hash)? {
+    let key = client_ids::key(new.conversation, &actor.user, &new.client_id);
+    if let Some(key) = &key
+        && let Some(known) = repeated(tx, key, hash)?
+    {
         return Ok(known);
     }
     let mut view = admit(tx, context, new)?;
@@ -192,7 +195,7 @@ fn append(
         ),
     )?;
     let id = MessageId(tx.db.last_id());
-    client_ids::add(tx.db, id, client_ids::key(new.conversation, &actor.user, &new.client_id))?;
+    client_ids::add(tx.db, id, key)?;
     let moved = tx.db.run(
         "UPDATE conversations SET last_seq = ?2, active_at = ?3, latest_at = ?3 \
          WHERE id = ?1 AND last_seq = ?4",
@@ -249,16 +252,8 @@ fn admit(tx: &Tx<'_>, context: &Context, new: &SendMessage) -> Step<View> {
 }
 
 /// The message that the client id of a new one stands for already.
-fn repeated(
-    tx: &mut Tx<'_>,
-    new: &SendMessage,
-    sender: &UserId,
-    hash: &[u8; 32],
-) -> Step<Option<Appended>> {
-    let Some(key) = client_ids::key(new.conversation, sender, &new.client_id) else {
-        return Ok(None);
-    };
-    let Some(id) = client_ids::find(tx.db, &key)? else { return Ok(None) };
+fn repeated(tx: &mut Tx<'_>, key: &client_ids::Key, hash: &[u8; 32]) -> Step<Option<Appended>> {
+    let Some(id) = client_ids::find(tx.db, key)? else { return Ok(None) };
     let known = tx.db.one(
         &format!(
             "SELECT {MESSAGE}, m.content_hash = ?2, c.epoch \
