@@ -13,6 +13,17 @@ pub(crate) struct Migration {
     pub(crate) sql: &'static str,
 }
 
+/// A step of a store by its name, which is that of its file. Called from a folder beside this file.
+macro_rules! migration {
+    ($store:literal, $name:literal) => {
+        $crate::migrations::Migration {
+            name: $name,
+            sql: include_str!(concat!("../../migrations/", $store, "/", $name, ".sql")),
+        }
+    };
+}
+pub(crate) use migration;
+
 /// Verifies the names and checksums of what was applied, in its order, and returns what is missing. `place` is the
 /// database, for errors.
 pub(crate) fn missing<'m>(

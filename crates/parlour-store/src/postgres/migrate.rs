@@ -7,23 +7,15 @@ use tokio_postgres::{Client, GenericClient};
 
 use crate::{
     OpenError,
-    migrations::{Migration, checksum, missing},
+    migrations::{Migration, checksum, migration, missing},
 };
 
 /// Who migrates holds this advisory lock: "Parlmigr".
 const LOCK: i64 = 0x5061_726c_6d69_6772;
 
 /// Every step there is. Applied ones never change; new ones come after them.
-pub(super) const ALL: &[Migration] = &[
-    Migration {
-        name: "0001_initial",
-        sql: include_str!("../../migrations/postgres/0001_initial.sql"),
-    },
-    Migration {
-        name: "0002_message_references",
-        sql: include_str!("../../migrations/postgres/0002_message_references.sql"),
-    },
-];
+pub(super) const ALL: &[Migration] =
+    &[migration!("postgres", "0001_initial"), migration!("postgres", "0002_message_references")];
 
 /// Verifies what was applied and returns what is missing. `place` is the address, for errors.
 pub(super) async fn pending<'m>(

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use crate::{
     OpenError,
-    migrations::{Migration, checksum, missing, version},
+    migrations::{Migration, checksum, migration, missing, version},
 };
 
 /// "Parl", so that `file` and we can tell whose database it is.
@@ -14,27 +14,12 @@ const APPLICATION_ID: i64 = 0x5061_726c;
 
 /// Every step there is. Applied ones never change; new ones come after them.
 pub(super) const ALL: &[Migration] = &[
-    Migration {
-        name: "0001_initial",
-        sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
-    },
-    Migration {
-        name: "0002_sockets",
-        sql: include_str!("../../migrations/sqlite/0002_sockets.sql"),
-    },
-    Migration { name: "0003_import", sql: include_str!("../../migrations/sqlite/0003_import.sql") },
-    Migration {
-        name: "0004_cluster",
-        sql: include_str!("../../migrations/sqlite/0004_cluster.sql"),
-    },
-    Migration {
-        name: "0005_changed_messages",
-        sql: include_str!("../../migrations/sqlite/0005_changed_messages.sql"),
-    },
-    Migration {
-        name: "0006_client_ids",
-        sql: include_str!("../../migrations/sqlite/0006_client_ids.sql"),
-    },
+    migration!("sqlite", "0001_initial"),
+    migration!("sqlite", "0002_sockets"),
+    migration!("sqlite", "0003_import"),
+    migration!("sqlite", "0004_cluster"),
+    migration!("sqlite", "0005_changed_messages"),
+    migration!("sqlite", "0006_client_ids"),
 ];
 
 /// Verifies what was applied and returns what is missing.
