@@ -22,11 +22,14 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Memory that changes by less between two looks is steady.
 const STEADY_KIB: u64 = 64;
 
-/// Memory before anybody has come, and of each connection.
+/// Memory of the program alone, before it knows of anybody, and of each connection.
 pub(super) fn idle(setting: &Setting<'_>) -> Result<Figures> {
+    let (alone, mut nobody) = setting.start(Cast { pairs: 0, room: 0 })?;
+    let before = settled(&alone, &mut nobody)?;
+    drop(alone);
     let count = setting.size.idle;
     let (running, mut clients) = setting.start(Cast { pairs: count / 2, room: 0 })?;
-    gathered(&running, &mut clients)
+    Ok(Figures { rss_kib_before: Some(before), ..gathered(&running, &mut clients)? })
 }
 
 /// The same for so many, and how soon messages of some of them arrive among the others.

@@ -1,6 +1,6 @@
-//! `/docs`: a reference page made from the OpenAPI document at the start. Plain HTML, readable offline.
+//! `/docs`: a reference page made from the OpenAPI document when it is first asked for. Plain HTML, readable offline.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{fmt::Write as _, future::ready, sync::LazyLock};
 
 use axum::{Router, routing::get};
 use http::header;
@@ -13,24 +13,26 @@ const POLICY: &str =
 const STYLE: &str = include_str!("docs.css");
 const NATIVE: &str = include_str!("../../../../docs/protocol/native.md");
 const ERRORS: &str = include_str!("../../../../contract/errors.toml");
+/// Written down, and held against the routes by a test: so a server that starts need not make it, nor keep it in its memory.
+const DOCUMENT: &str = include_str!("../../../../contract/openapi.json");
+static PAGE: LazyLock<String> =
+    LazyLock::new(|| page(&serde_json::from_str(DOCUMENT).unwrap_or_default()));
 
 /// The document, the page, and the text of the native protocol.
-pub(super) fn routes(document: &Value) -> Router<Api> {
-    let page: Arc<str> = page(document).into();
-    let json: Arc<str> = document.to_string().into();
-    let text = |kind: &'static str, body: Arc<str>| {
+pub(super) fn routes() -> Router<Api> {
+    let text = |kind: &'static str, body: fn() -> &'static str| {
         let headers = [
             (header::CONTENT_TYPE, kind),
             (header::CONTENT_SECURITY_POLICY, POLICY),
             (header::CACHE_CONTROL, "no-cache"),
         ];
-        get(move || std::future::ready((headers, body.to_string())))
+        get(move || ready((headers, body())))
     };
     Router::new()
-        .route("/openapi.json", text("application/json", json))
-        .route("/docs", text("text/html; charset=utf-8", page))
-        .route("/docs/style.css", text("text/css; charset=utf-8", STYLE.into()))
-        .route("/docs/native-protocol", text("text/plain; charset=utf-8", NATIVE.into()))
+        .route("/openapi.json", text("application/json", || DOCUMENT))
+        .route("/docs", text("text/html; charset=utf-8", || &PAGE))
+        .route("/docs/style.css", text("text/css; charset=utf-8", || STYLE))
+        .route("/docs/native-protocol", text("text/plain; charset=utf-8", || NATIVE))
 }
 
 fn page(document: &Value) -> String {

@@ -44,7 +44,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(seed::routes())
 }
 
-/// The document as `/openapi.json` serves it, for `parlour openapi` and the golden file.
+/// The document, for `parlour openapi` and for the file that `/openapi.json` serves.
 pub(crate) fn document() -> String {
     let document = finished(routes().into_openapi());
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
@@ -53,7 +53,7 @@ pub(crate) fn document() -> String {
 }
 
 /// Adds what holds for every operation: sign-in, errors, examples.
-pub(super) fn finished(document: utoipa::openapi::OpenApi) -> Value {
+fn finished(document: utoipa::openapi::OpenApi) -> Value {
     let mut document = serde_json::to_value(document).unwrap_or_default();
     document["components"]["securitySchemes"] = json!({
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT",

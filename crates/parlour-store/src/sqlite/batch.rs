@@ -6,7 +6,10 @@ use parlour_core::{Error, Result, event::Envelope};
 use rusqlite::ffi;
 use tokio::sync::oneshot;
 
-use super::db::{Db, Failure, Step};
+use super::{
+    db::{Db, Failure, Step},
+    unwritten,
+};
 
 /// The transaction that a step runs in.
 pub(crate) struct Tx<'a> {
@@ -68,8 +71,18 @@ pub(super) trait Job: Send {
     fn answer(self: Box<Self>);
 }
 
+/// What a step does with what appends before it have not written yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// It appends too, and adds to it.
+    Append,
+    /// It may look at the tables: it is written before.
+    Looking,
+}
+
 /// A step with the way back to its caller.
 pub(super) struct Write<T, F> {
+    kind: Kind,
     step: F,
     outcome: Result<T>,
     reply: oneshot::Sender<Result<T>>,
@@ -79,9 +92,9 @@ impl<T, F> Write<T, F>
 where
     F: FnMut(&mut Tx<'_>) -> Step<T>,
 {
-    pub(super) fn new(step: F) -> (Self, oneshot::Receiver<Result<T>>) {
+    pub(super) fn new(kind: Kind, step: F) -> (Self, oneshot::Receiver<Result<T>>) {
         let (reply, answer) = oneshot::channel();
-        (Self { step, outcome: Err(Error::unavailable("it never ran")), reply }, answer)
+        (Self { kind, step, outcome: Err(Error::unavailable("it never ran")), reply }, answer)
     }
 }
 
@@ -91,6 +104,12 @@ where
     F: FnMut(&mut Tx<'_>) -> Step<T> + Send,
 {
     fn run(&mut self, db: &Db, effects: &mut Effects) -> Ran {
+        if self.kind == Kind::Looking
+            && let Err(error) = unwritten::write_down(db)
+        {
+            let ran = if is_failed_flush(&error) { Ran::FlushFailed } else { Ran::Failed };
+            return self.keep(Ok(Err(error.into())), ran);
+        }
         let envelopes = effects.envelopes.len();
         let written = db.connection().total_changes();
         let step = &mut self.step;

@@ -9,7 +9,7 @@ use std::{
 use parlour_core::{Error, UserId, model::Profile};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
-use super::{client_ids::ClientIds, views::Views};
+use super::{client_ids::ClientIds, unwritten::Unwritten, views::Views};
 
 /// Profiles kept at most; past it all are read anew.
 const MOST_PROFILES: usize = 20_000;
@@ -68,6 +68,8 @@ pub(crate) struct Db {
     views: RefCell<Views>,
     /// The same.
     client_ids: RefCell<ClientIds>,
+    /// The same.
+    unwritten: RefCell<Unwritten>,
 }
 
 impl Db {
@@ -78,6 +80,7 @@ impl Db {
             profiles: RefCell::default(),
             views: RefCell::default(),
             client_ids: RefCell::default(),
+            unwritten: RefCell::default(),
         }
     }
 
@@ -158,6 +161,11 @@ impl Db {
     /// What the writer remembers of client ids.
     pub(super) fn client_ids(&self) -> RefMut<'_, ClientIds> {
         self.client_ids.borrow_mut()
+    }
+
+    /// What the running transaction has yet to write of what its appends have moved.
+    pub(super) fn unwritten(&self) -> RefMut<'_, Unwritten> {
+        self.unwritten.borrow_mut()
     }
 
     /// Forgets all profiles: they may come from a transaction that was rolled back, or another's may be newer.

@@ -105,7 +105,8 @@ impl View {
         if let Some(view) = db.views().get(conversation, actor) {
             return Ok(view);
         }
-        let view = Self::load(db, conversation, actor)?;
+        let mut view = Self::load(db, conversation, actor)?;
+        db.unwritten().apply(&mut view);
         db.views().keep(&view);
         Ok(view)
     }

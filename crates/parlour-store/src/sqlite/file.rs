@@ -19,6 +19,10 @@ const OLDEST_LIBRARY: i32 = 3_051_003;
 /// How long to wait for another program that looks into the file.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Pages that a connection keeps, in KiB and negative, as SQLite wants it. The operating system keeps them too, and every commit
+/// that has split a page goes through all that the writer keeps.
+const CACHE: i32 = -(16 << 10);
+
 /// Where a database is.
 pub(crate) enum Place {
     /// In this file.
@@ -107,7 +111,7 @@ pub(super) fn set_up_writing(connection: &Connection, held: &Held) -> Result<(),
         // The writer checkpoints itself, between batches, and sees the errors.
         connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
         connection.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |_| Ok(()))?;
-        connection.pragma_update(None, "cache_size", -(64 << 10))
+        connection.pragma_update(None, "cache_size", CACHE)
     };
     settings().map_err(|source| database_error(&held.file, source))
 }
@@ -124,7 +128,7 @@ pub(super) fn connect_reader(file: &Path) -> Result<Connection, OpenError> {
         let connection = Connection::open_with_flags(file, flags)?;
         set_up(&connection)?;
         connection.pragma_update(None, "query_only", true)?;
-        connection.pragma_update(None, "cache_size", -(16 << 10))?;
+        connection.pragma_update(None, "cache_size", CACHE)?;
         Ok(connection)
     };
     open().map_err(|source| database_error(file, source))

@@ -202,16 +202,13 @@ pub(super) fn follow_own_message(
     let Some(mine) = &mut view.place.mine else {
         return Ok(());
     };
+    tx.db.unwritten().read(view.conversation, &view.user);
     let to = Watermark { delivered: view.head.last_seq, read: view.head.last_seq };
     if !covered.is_empty() {
         let (from, at) = (mine.watermark, view.head.latest_at);
         return publish_move(tx, view, &Move { from, to, covered, at }, None);
     }
     mine.watermark = to;
-    tx.db.run(
-        "UPDATE participants SET delivered_seq = ?3, read_seq = ?3 WHERE conversation = ?1 AND user = ?2",
-        (int(view.conversation.0), view.user.as_str(), int(view.head.last_seq.0)),
-    )?;
     Ok(())
 }
 

@@ -40,7 +40,7 @@ impl MessageStore for SqliteStore {
     ) -> BoxFuture<'_, Result<Appended>> {
         let bytes = message.text.len() + message.metadata.as_deref().map_or(0, str::len);
         let hash = content_hash(&message);
-        self.write_seen(bytes + 256, move |tx| append(tx, &context, &message, &hash))
+        self.write_append(bytes + 256, move |tx| append(tx, &context, &message, &hash))
     }
 
     fn edit_message(
@@ -196,15 +196,7 @@ fn append(
     )?;
     let id = MessageId(tx.db.last_id());
     client_ids::add(tx.db, id, key)?;
-    let moved = tx.db.run(
-        "UPDATE conversations SET last_seq = ?2, active_at = ?3, latest_at = ?3 \
-         WHERE id = ?1 AND last_seq = ?4",
-        (int(new.conversation.0), int(seq.0), at, int(before.0)),
-    )?;
-    if moved != 1 {
-        // No two Changes get one seq (guarantee G4), whatever was believed of the log.
-        return Err(rusqlite::Error::StatementChangedRows(moved).into());
-    }
+    tx.db.unwritten().append(new.conversation, &view.head, before)?;
     let message = Arc::new(Message {
         id,
         conversation: new.conversation,

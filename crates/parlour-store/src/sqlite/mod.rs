@@ -25,6 +25,7 @@ mod rows;
 mod sessions;
 mod sockets;
 mod transfer;
+mod unwritten;
 mod users;
 mod views;
 mod writer;
@@ -49,7 +50,7 @@ use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
 use self::{
-    batch::{Tx, Write},
+    batch::{Kind, Tx, Write},
     db::{Db, Step},
     driven::Seat,
     file::Held,
@@ -190,7 +191,25 @@ impl SqliteStore {
         bytes: usize,
         step: impl FnMut(&mut Tx<'_>) -> Step<T> + Send + 'static,
     ) -> BoxFuture<'_, Result<T>> {
-        let (job, answer) = Write::new(step);
+        self.queue_step(bytes, Kind::Looking, step)
+    }
+
+    /// The same for an append, which leaves to the end of the transaction what others of it may move too ([`unwritten`]).
+    fn write_append<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        step: impl FnMut(&mut Tx<'_>) -> Step<T> + Send + 'static,
+    ) -> BoxFuture<'_, Result<T>> {
+        self.queue_step(bytes, Kind::Append, step)
+    }
+
+    fn queue_step<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        kind: Kind,
+        step: impl FnMut(&mut Tx<'_>) -> Step<T> + Send + 'static,
+    ) -> BoxFuture<'_, Result<T>> {
+        let (job, answer) = Write::new(kind, step);
         let queued = self.queue.push(bytes + 64, Box::new(job));
         if let Reading::Callers(seat) = &self.reading {
             seat.notify();

@@ -15,9 +15,10 @@ use tokio::sync::watch;
 
 use super::{
     batch::{Effects, Job, Ran, is_certainly_not_stored, is_failed_flush},
-    db::Db,
+    db::{Db, Failure},
     file::{BUSY_TIMEOUT, Held},
     queue::{Queue, Taken},
+    unwritten,
 };
 use crate::{OpenOptions, mutant};
 
@@ -222,21 +223,16 @@ impl Pen {
             return Ok(Attempt::NotStored(error.to_string()));
         }
         let mut effects = Effects::default();
-        let mut done = 0;
-        for job in jobs {
-            match job.run(&self.db, &mut effects) {
-                Ran::Done => done += 1,
-                Ran::Refused => {}
-                Ran::Failed => {
-                    self.roll_back()?;
-                    return Ok(Attempt::StepFailed);
-                }
-                Ran::FlushFailed => {
-                    self.roll_back()?;
-                    return Ok(Attempt::Unknown("a flush failed before the commit".to_owned()));
-                }
+        let done = match self.run(jobs, &mut effects) {
+            Ok(done) => done,
+            Err(ran) => {
+                self.roll_back()?;
+                return Ok(match ran {
+                    Ran::FlushFailed => Attempt::Unknown("a flush failed before the commit".into()),
+                    _ => Attempt::StepFailed,
+                });
             }
-        }
+        };
         let commits = self.counters.commits.load(Ordering::Relaxed);
         if early && commits > 50 && !commits.is_multiple_of(32) {
             self.counters.commits.fetch_add(1, Ordering::Relaxed);
@@ -261,11 +257,36 @@ impl Pen {
         }
     }
 
+    /// Runs steps in the open transaction, and writes what they have left to its end: how many did something, or what went
+    /// wrong.
+    fn run(&self, jobs: &mut [Box<dyn Job>], effects: &mut Effects) -> Result<u64, Ran> {
+        let mut done = 0;
+        for job in &mut *jobs {
+            match job.run(&self.db, effects) {
+                Ran::Done => done += 1,
+                Ran::Refused => {}
+                failed => return Err(failed),
+            }
+        }
+        match unwritten::write_down(&self.db) {
+            Ok(()) => Ok(done),
+            Err(error) if is_failed_flush(&error) => Err(Ran::FlushFailed),
+            Err(error) => {
+                // Of several, each is tried alone, and whose fault it was shows then.
+                if let [only] = jobs {
+                    only.fail(Failure::from(error).into_error());
+                }
+                Err(Ran::Failed)
+            }
+        }
+    }
+
     /// Takes back what the open transaction wrote, with everything that was cached in it.
     fn roll_back(&self) -> Result<(), Fatal> {
         self.db.forget_profiles();
         self.db.views().forget();
         self.db.client_ids().forget();
+        self.db.unwritten().forget();
         // Some errors roll back by themselves.
         if self.db.connection().is_autocommit() {
             return Ok(());

@@ -6,9 +6,11 @@ use std::{
 };
 
 use parlour_core::{
-    Code, Seq,
+    Code, MessageId, Seq,
+    command::{Actor, MarkTarget},
+    model::Watermark,
     port::store::Page,
-    testing::{alice, bob, store_suite::join_all},
+    testing::{self, alice, bob, store_suite::join_all},
 };
 use parlour_store::OpenOptions;
 
@@ -39,6 +41,62 @@ async fn what_gathers_during_a_commit_shares_the_next() {
     let after = store.stats();
     assert_eq!(after.writes - before.writes, 501);
     assert_eq!(after.commits - before.commits, 3, "1, then 256, then 244");
+}
+
+#[tokio::test]
+async fn g4_what_one_commit_moves_several_times_is_right_for_whoever_looks_between_and_afterwards()
+{
+    let folder = Folder::new();
+    let gate = Arc::new(Gate::default());
+    let store =
+        parlour_store::open(&folder.url(), OpenOptions::default(), gate.clone()).await.unwrap();
+    let id = direct(&store).await;
+    let before = store.stats();
+    gate.set(true);
+    let first = store.append_message(context(&alice()), say(id, "1"));
+    while store.stats().commits == before.commits {
+        tokio::task::yield_now().await;
+    }
+    let says = |who: &Actor, text: &str| store.append_message(context(who), say(id, text));
+    let (two, three, four) = (says(&alice(), "2"), says(&bob(), "3"), says(&alice(), "4"));
+    let edited = store.edit_message(context(&alice()), MessageId(1), "edited".into());
+    let marked = store.mark(context(&bob()), id, MarkTarget::Seq(Seq(4)), true);
+    let refused = says(&Actor::user(testing::user("nobody")), "?");
+    let (six, seven) = (says(&alice(), "6"), says(&bob(), "7"));
+    gate.set(false);
+    let (first, refused) = (first.await.unwrap(), refused.await.unwrap_err());
+    assert_eq!((first.message.id, refused.code), (MessageId(1), Code::NotFound));
+    for (seq, said) in (2..).zip(join_all([two, three, four]).await) {
+        assert_eq!(said.unwrap().message.seq, Seq(seq));
+    }
+    assert_eq!(edited.await.unwrap().message.change_seq, Seq(5));
+    let marked = marked.await.unwrap();
+    assert_eq!(marked, Watermark { delivered: Seq(4), read: Seq(4) });
+    for (seq, said) in (6..).zip(join_all([six, seven]).await) {
+        assert_eq!(said.unwrap().message.seq, Seq(seq));
+    }
+    assert_eq!(store.stats().commits - before.commits, 2, "what came behind the first is one");
+    store.close().await;
+    drop(store);
+    let store = folder.open().await;
+    for (who, read) in [(alice(), Seq(6)), (bob(), Seq(7))] {
+        let membership = store.membership(who.user, id).await.unwrap().unwrap();
+        assert_eq!(membership.last_seq, Seq(7));
+        assert_eq!(membership.watermark, Watermark { delivered: read, read });
+    }
+}
+
+#[tokio::test]
+async fn g4_a_log_that_somebody_else_moved_is_noticed_at_the_end_of_the_transaction() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let id = direct(&store).await;
+    store.append_message(context(&alice()), say(id, "1")).await.unwrap();
+    folder.connect().execute("UPDATE conversations SET last_seq = 9", []).unwrap();
+    let refused = store.append_message(context(&alice()), say(id, "2")).await.unwrap_err();
+    assert_eq!(refused.code, Code::Internal);
+    let said = store.append_message(context(&alice()), say(id, "10")).await.unwrap();
+    assert_eq!(said.message.seq, Seq(10), "what it believed is read anew");
 }
 
 #[tokio::test]
