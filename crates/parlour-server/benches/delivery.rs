@@ -1,8 +1,8 @@
-//! What delivery costs without the kernel's sockets: from the frame of one who says something to the last of its receivers.
+//! What delivery costs without the kernel's sockets: from the frame of one who speaks to the last of the receivers.
 //!
-//! It is the whole server, on one thread, with connections that are made of memory and whose receivers swallow what is
-//! written to them. Typing never leaves the thread. A message goes to the thread of the store and back, so with one
-//! receiver most is the cost of that; the database is a temporary one, which flushes nothing.
+//! It is the whole server, on one thread, with connections of memory: what is written to them is counted and forgotten.
+//! Typing never leaves the thread. A message goes to the thread of the store and back, which is most of its cost where
+//! it has one receiver; the database is a temporary one, which flushes nothing.
 
 use std::{
     collections::VecDeque,
@@ -47,14 +47,13 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// The frames that are waited for. Others, such as presence, come as they like.
 const AWAITED: [&str; 4] = ["reply", "typing", "message.created", "conversation.created"];
 
-/// How many frames are owed to all connections together; below zero are those that nobody expected.
+/// How many frames are still owed, to all connections together; below zero came more than that.
 static OWED: AtomicIsize = AtomicIsize::new(0);
 static PAID: Notify = Notify::const_new();
 
 /// By how many seconds the server's clock is ahead: it tells of typing only once a second.
 static AHEAD: AtomicU64 = AtomicU64::new(0);
 
-#[derive(Default)]
 struct Leaping(SystemClock);
 
 impl Clock for Leaping {
@@ -67,13 +66,9 @@ impl Clock for Leaping {
     }
 }
 
-/// A connection: the client's end, and the server's.
+/// A connection, both of its ends: what the server has not read yet, and who waits for more of it.
 #[derive(Clone, Default)]
-struct Line(Arc<Mutex<Said>>);
-
-/// What the server has not read yet, and who waits for more.
-#[derive(Default)]
-struct Said(VecDeque<u8>, Option<Waker>);
+struct Line(Arc<Mutex<(VecDeque<u8>, Option<Waker>)>>);
 
 impl Line {
     /// Says something, and waits for so many frames as are owed for it.
@@ -146,11 +141,12 @@ async fn start() -> Result<(App, Line)> {
     let flags = settings.map(|(key, value)| (key, value.to_owned())).into();
     let loaded = config::load(&Sources { flags, ..Sources::default() })?;
     let (door, connections) = mpsc::channel(1);
-    let (clock, listener) = (Arc::new(Leaping::default()), Listener::Other(connections));
+    let (clock, listener) =
+        (Arc::new(Leaping(SystemClock::default())), Listener::Other(connections));
     let parts = Parts { clock, listener: Some(listener), ..Parts::of(&loaded.config) };
     let app = App::start_with(parts, &loaded, false).await?;
     let speaker = Line::default();
-    for user in 0..=CROWDS.into_iter().fold(0, isize::max) {
+    for user in 0..=CROWDS[2] {
         let line = if user == 0 { speaker.clone() } else { Line::default() };
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
         door.send((Socket::Other(Box::new(line.clone())), peer)).await?;
@@ -190,16 +186,16 @@ fn frame(command: &str) -> Vec<u8> {
 type Frames = [Vec<u8>; 2];
 
 fn typing(at: usize) -> Frames {
-    // Where it is not ended the server ends it, when that is not owed.
+    // What is not ended here the server ends, when no frame is owed.
     [true, false].map(|active| {
         frame(&format!(r#"{{"type":"typing","id":3,"conversation_id":{at},"active":{active}}}"#))
     })
 }
 
 fn message(at: usize) -> Frames {
-    let place = format!(r#""type":"message.send","id":3,"conversation_id":{at}"#);
-    let send = frame(&format!(r#"{{{place},"content":"{TEXT}"}}"#));
-    [send.clone(), send]
+    // Without an id: the last one's may still be taken when its answer is here.
+    let send = format!(r#"{{"type":"message.send","conversation_id":{at},"content":"{TEXT}"}}"#);
+    [frame(&send), frame(&send)]
 }
 
 /// How long it takes to say something again and again, each time to all receivers; then it is ended.

@@ -94,9 +94,9 @@ impl Speaker for Client {
     fn answer(&mut self, answer: Answer) {
         match answer {
             Answer::Command { tag, outcome, _open } => {
-                if let Some(id) = tag.id {
-                    self.open_ids.retain(|open| *open != id);
-                }
+                // One of them: when its reply had come, the client may have used the id again.
+                let place = self.open_ids.iter().position(|open| tag.id == Some(*open));
+                place.map(|place| self.open_ids.swap_remove(place));
                 if let Some(outcome) = outcome {
                     self.reply(&tag, &outcome);
                 }
@@ -142,7 +142,7 @@ impl Client {
     fn request(&mut self, Request { tag, command }: Request, open: &mut Open<Answer>) {
         self.gateway.metrics.commands.inc();
         let admitted = command.and_then(|command| {
-            if tag.id.is_some_and(|id| self.open_ids.contains(&id)) {
+            if tag.id.is_some_and(|id| self.is_open(id)) {
                 return Err(Error::new(Code::Conflict, "a command with this id is still open"));
             }
             if session::is_limited(&command) {
@@ -154,6 +154,9 @@ impl Client {
             Ok(command) => command,
             Err(error) => return self.reply(&tag, &Err(error)),
         };
+        if let Some(id) = tag.id {
+            self.conn.forget_answer(id);
+        }
         match session::execute(&self.gateway, &self.conn, tag.id, command) {
             Executed::Now(outcome) => self.reply(&tag, &outcome),
             Executed::Later(work) => {
@@ -164,6 +167,11 @@ impl Client {
                 }));
             }
         }
+    }
+
+    /// Whether a command with this id is not answered yet.
+    fn is_open(&self, id: u64) -> bool {
+        self.open_ids.contains(&id) && !self.conn.has_answered(id)
     }
 
     /// Takes one command from the connection's rate; who ignores refusals a hundred times is closed.

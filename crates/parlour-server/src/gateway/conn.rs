@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, OnceLock,
-    atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed},
 };
 
 use parking_lot::Mutex;
@@ -57,6 +57,8 @@ pub(crate) struct Conn {
     pub(crate) away: AtomicBool,
     /// It is over, though its socket may go on (a Pusher channel).
     ended: AtomicBool,
+    /// The id of the last command that an event has answered; zero: of none that matters.
+    answered: AtomicU64,
     pub(crate) sign_in: SignIn,
     /// When its resume was over, in seconds of process time; zero before.
     pub(crate) resumed: AtomicU32,
@@ -121,9 +123,26 @@ impl Conn {
             streaming: AtomicBool::new(false),
             away: AtomicBool::new(false),
             ended: AtomicBool::new(false),
+            answered: AtomicU64::new(0),
             sign_in,
             resumed: AtomicU32::new(0),
         })
+    }
+
+    /// An event that answers a command is on its way to the client.
+    pub(crate) fn note_answer(&self, command: u64) {
+        self.answered.store(command, Relaxed);
+    }
+
+    /// Whether that was the answer that went out last: the command is over for its client, though perhaps not yet for who
+    /// carries it out.
+    pub(crate) fn has_answered(&self, command: u64) -> bool {
+        self.answered.load(Relaxed) == command
+    }
+
+    /// The id belongs to another command from now on.
+    pub(crate) fn forget_answer(&self, command: u64) {
+        let _another_was_answered = self.answered.compare_exchange(command, 0, Relaxed, Relaxed);
     }
 
     /// What it speaks.

@@ -286,6 +286,9 @@ impl<'a> Encoder<'a> {
         let dialect = conn.dialect();
         let variant = dialect.variant(self.envelope, audience);
         if variant == Variant::Reply {
+            if let Audience::Origin(command) = audience {
+                conn.note_answer(command);
+            }
             let frames = conn.addressed(self.write(dialect, audience));
             return put(conn, &frames, durability, mark, dirty);
         }

@@ -97,6 +97,24 @@ fn g4_sends_of_one_frame_keep_their_order() {
 }
 
 #[test]
+fn an_id_is_taken_until_its_reply_has_come_and_no_longer() {
+    let server = Server::start();
+    let mut alice = server.live("1");
+    let conversation = direct(&mut alice, "2");
+    let send = json!({ "type": "message.send", "id": 1000, "conversation_id": conversation, "content": "x" });
+    for seq in 1..=500 {
+        alice.send(&send);
+        let reply = alice.wait(is("reply"));
+        assert_eq!(reply["ok"]["message"]["seq"], seq, "{reply}");
+    }
+    alice.send(&json!([send, send]));
+    let answers = [alice.wait(is("reply")), alice.wait(is("reply"))];
+    let refused = answers.iter().filter(|answer| answer["error"]["code"] == "conflict").count();
+    assert_eq!(refused, 1, "{answers:?}");
+    assert_eq!(say(&mut alice, conversation, "next")["seq"], 502);
+}
+
+#[test]
 fn g10_who_was_removed_hears_that_and_nothing_after_it() {
     let server = Server::start();
     let (mut alice, mut bob, mut carol) = (server.live("1"), server.live("2"), server.live("3"));
