@@ -45,11 +45,15 @@ pub(super) fn ramp(setting: &Setting<'_>) -> Result<Figures> {
         plan.pace = Pace::Fixed(rate);
         // More than this would take seconds to be worked off.
         plan.most_open = rate.max(1_000.0);
-        let mut step = step(&running, &mut clients, &mut plan, rate)?;
-        if !step.is_kept {
-            // One stall, of the disk or by a neighbour, says nothing about the rate.
-            step = self::step(&running, &mut clients, &mut plan, rate)?;
-        }
+        let step = match attempt(&running, &mut clients, &mut plan, rate) {
+            Ok(step) => step,
+            // Who ends connections when it is asked for too much is known by the rate that it kept before.
+            Err(error) => {
+                let Some((_, figures)) = &mut best else { return Err(error) };
+                figures.note(&format!("at {rate:.0} a second: {error:#}"));
+                break;
+            }
+        };
         match step.is_kept {
             true => best = Some((rate, step.figures)),
             false => failed = rate,
@@ -78,6 +82,12 @@ fn finished(best: Option<(f64, Figures)>) -> Figures {
             figures
         }
     }
+}
+
+/// A rate that is not kept is tried once more: one stall, of the disk or by a neighbour, says nothing about it.
+fn attempt(running: &Running, clients: &mut Clients, plan: &mut Plan, rate: f64) -> Result<Step> {
+    let first = step(running, clients, plan, rate)?;
+    if first.is_kept { Ok(first) } else { step(running, clients, plan, rate) }
 }
 
 fn step(running: &Running, clients: &mut Clients, plan: &mut Plan, rate: f64) -> Result<Step> {

@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use axum::Router;
 use parlour_core::{
     port::{
         clock::{Clock, Random},
@@ -83,6 +84,8 @@ impl App {
         let metrics = Arc::new(Metrics::new());
         let tasks = Tasks::default();
 
+        // Before everything that stays: it takes the place in memory of what making the routes leaves free.
+        let rest = http::rest();
         let (inbox, dispatcher) = Dispatcher::new();
         let store = store(inbox.clone()).await?;
         let trust = config.auth.trust_host_users;
@@ -168,7 +171,7 @@ impl App {
         };
         jobs::keep_lease(own, &api, &cluster, &tasks).await?;
         jobs::start(&api, &gateway, &tasks);
-        let address = listen(config, listener, &api, &gateway, &tasks).await?;
+        let address = listen(config, listener, rest, &api, &gateway, &tasks).await?;
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), demo, "listening");
         let (drain, delay) = (config.server.drain.0, config.server.drain_delay.0);
         Ok(Self { address, drain, delay, ready, gateway, store, tasks, _ear: ear })
@@ -207,6 +210,7 @@ impl App {
 async fn listen(
     config: &Config,
     given: Option<Listener>,
+    rest: Router<Api>,
     api: &Api,
     gateway: &Arc<Gateway>,
     tasks: &Tasks,
@@ -226,7 +230,7 @@ async fn listen(
     let window = config.pusher.repeat_window.0;
     let door = Door::new(api.clone(), gateway.pusher.clone(), config.pusher.limits(), window);
     let sockets = gateway::routes(gateway.clone()).merge(pusher::api::routes(door));
-    let router = http::router(api.clone(), sockets);
+    let router = http::router(api.clone(), rest, sockets);
     tasks.spawn("listener", listener::serve(listener, router, proxies, tasks.clone()));
     Ok(address)
 }

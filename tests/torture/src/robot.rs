@@ -161,12 +161,13 @@ impl Robot {
 
     /// Told to load the conversation anew, it does.
     async fn load(&mut self, client: &Client) -> Result<()> {
+        let since = client.look(|log| log.heard().len());
         let door = any(&self.doors, &mut self.random);
         let rest = Rest::new(door, &self.part.user)?.patience(SILENCE);
         for value in rest.all_messages(self.part.conversation).await? {
             let id = value["id"].as_u64().unwrap_or_default();
             let text = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
-            client.add(match value["content"].as_str() {
+            let heard = match value["content"].as_str() {
                 Some(content) => Heard::Said(Said {
                     id,
                     sender: text("sender_id"),
@@ -174,7 +175,8 @@ impl Robot {
                     created_at: text("created_at"),
                 }),
                 None => Heard::Deleted { id },
-            });
+            };
+            client.add_loaded(since, heard);
         }
         Ok(())
     }

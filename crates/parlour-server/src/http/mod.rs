@@ -123,10 +123,13 @@ impl Api {
     pub(crate) const SEARCHES: Rate = Rate::new(5, 20);
 }
 
-/// Every route but those of sockets, which come in as `sockets`.
-pub(crate) fn router(api: Api, sockets: Router) -> Router {
-    // The document is dropped at once, so that what comes next takes its place in memory.
-    let (rest, _) = openapi::routes().split_for_parts();
+/// The routes of REST, without the document that is made with them.
+pub(crate) fn rest() -> Router<Api> {
+    openapi::routes().split_for_parts().0
+}
+
+/// Every route: those of [`rest`], of sockets, and of pages.
+pub(crate) fn router(api: Api, rest: Router<Api>, sockets: Router) -> Router {
     let pages = docs::routes().merge(health::routes(api.settings.metrics));
     Router::new()
         .merge(rest)

@@ -127,9 +127,10 @@ impl Client {
         at(&self.log.borrow())
     }
 
-    /// Takes something down that it was told beside its connection: having loaded the conversation anew, say.
-    pub fn add(&self, heard: Heard) {
-        self.log.send_modify(|log| log.add(heard, &self.user));
+    /// Takes something down that it loaded beside its connection, which was begun when it had heard so much
+    /// ([`Log::heard`]). What its connection has told of a message since then is newer.
+    pub fn add_loaded(&self, since: usize, heard: Heard) {
+        self.log.send_modify(|log| log.add_loaded(since, heard, &self.user));
     }
 
     /// What it speaks.

@@ -42,6 +42,18 @@ pub enum Heard {
     Ended(Option<u16>),
 }
 
+impl Heard {
+    /// Which message it is about.
+    const fn message(&self) -> Option<u64> {
+        match self {
+            Self::Said(Said { id, .. }) | Self::Edited { id, .. } | Self::Deleted { id } => {
+                Some(*id)
+            }
+            Self::Resync | Self::Refused(_) | Self::Ended(_) => None,
+        }
+    }
+}
+
 /// Everything that a client was told, over all its connections, and what it must remember itself.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
@@ -99,6 +111,15 @@ impl Log {
         self.heard.push(heard);
     }
 
+    /// Takes down what was loaded beside the connection, which was begun when so much had been heard: what the connection has
+    /// told of a message since then is newer.
+    pub(crate) fn add_loaded(&mut self, since: usize, loaded: Heard, me: &str) {
+        let told = self.heard.iter().skip(since).any(|heard| heard.message() == loaded.message());
+        if !told {
+            self.add(loaded, me);
+        }
+    }
+
     /// The messages as they are after all that it was told: the text, or nothing for what was taken back.
     #[must_use]
     pub fn state(&self) -> HashMap<u64, Option<&str>> {
@@ -151,5 +172,29 @@ impl Log {
         if let Some((_, known)) = &mut self.position {
             *known = seq.max(*known);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(id: u64, text: &str) -> Heard {
+        let (sender, created_at) = ("1".to_owned(), String::new());
+        Heard::Said(Said { id, sender, text: text.to_owned(), created_at })
+    }
+
+    #[test]
+    fn what_was_loaded_does_not_bring_back_what_was_taken_back_meanwhile() {
+        let mut log = Log::default();
+        log.add(said(1, "old"), "2");
+        let since = log.heard().len();
+        log.add(Heard::Deleted { id: 1 }, "2");
+        log.add(Heard::Edited { id: 2, text: "new".to_owned() }, "2");
+        for (id, text) in [(1, "old"), (2, "old"), (3, "missed")] {
+            log.add_loaded(since, said(id, text), "2");
+        }
+        let state = log.state();
+        assert_eq!((state[&1], state[&2], state[&3]), (None, Some("new"), Some("missed")));
     }
 }
