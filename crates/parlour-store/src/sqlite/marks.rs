@@ -202,7 +202,7 @@ pub(super) fn follow_own_message(
     let Some(mine) = &mut view.place.mine else {
         return Ok(());
     };
-    tx.db.unwritten().read(view.conversation, &view.user);
+    tx.db.unwritten().read(view.conversation, &view.user, view.head.last_seq);
     let to = Watermark { delivered: view.head.last_seq, read: view.head.last_seq };
     if !covered.is_empty() {
         let (from, at) = (mine.watermark, view.head.latest_at);
