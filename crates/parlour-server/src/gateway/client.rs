@@ -95,8 +95,9 @@ impl Speaker for Client {
         match answer {
             Answer::Command { tag, outcome, _open } => {
                 // One of them: when its reply had come, the client may have used the id again.
-                let place = self.open_ids.iter().position(|open| tag.id == Some(*open));
-                place.map(|place| self.open_ids.swap_remove(place));
+                if let Some(place) = self.open_ids.iter().position(|open| tag.id == Some(*open)) {
+                    self.open_ids.swap_remove(place);
+                }
                 if let Some(outcome) = outcome {
                     self.reply(&tag, &outcome);
                 }

@@ -61,6 +61,13 @@ pub(super) enum Ran {
     FlushFailed,
 }
 
+impl Ran {
+    /// How a step ended in which the database failed.
+    pub(super) fn failed(error: &rusqlite::Error) -> Self {
+        if is_failed_flush(error) { Self::FlushFailed } else { Self::Failed }
+    }
+}
+
 /// A queued step. It can run again after a rollback.
 pub(super) trait Job: Send {
     fn run(&mut self, db: &Db, effects: &mut Effects) -> Ran;
@@ -107,7 +114,7 @@ where
         if self.kind == Kind::Looking
             && let Err(error) = unwritten::write_down(db)
         {
-            let ran = if is_failed_flush(&error) { Ran::FlushFailed } else { Ran::Failed };
+            let ran = Ran::failed(&error);
             return self.keep(Ok(Err(error.into())), ran);
         }
         let envelopes = effects.envelopes.len();
@@ -119,7 +126,7 @@ where
             Ok(Err(Failure::Refused(_))) if db.connection().total_changes() == written => {
                 Ran::Refused
             }
-            Ok(Err(Failure::Database(error))) if is_failed_flush(error) => Ran::FlushFailed,
+            Ok(Err(Failure::Database(error))) => Ran::failed(error),
             Ok(Err(_)) | Err(_) => Ran::Failed,
         };
         effects.envelopes.truncate(envelopes);

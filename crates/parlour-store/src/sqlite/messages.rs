@@ -20,7 +20,7 @@ use parlour_core::{
 
 use super::{
     SqliteStore,
-    batch::Tx,
+    batch::{Kind, Tx},
     client_ids,
     db::{Db, Step},
     directs,
@@ -40,7 +40,7 @@ impl MessageStore for SqliteStore {
     ) -> BoxFuture<'_, Result<Appended>> {
         let bytes = message.text.len() + message.metadata.as_deref().map_or(0, str::len);
         let hash = content_hash(&message);
-        self.write_append(bytes + 256, move |tx| append(tx, &context, &message, &hash))
+        self.write_as(Kind::Append, bytes + 256, move |tx| append(tx, &context, &message, &hash))
     }
 
     fn edit_message(

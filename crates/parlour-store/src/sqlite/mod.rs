@@ -191,22 +191,15 @@ impl SqliteStore {
         bytes: usize,
         step: impl FnMut(&mut Tx<'_>) -> Step<T> + Send + 'static,
     ) -> BoxFuture<'_, Result<T>> {
-        self.queue_step(bytes, Kind::Looking, step)
+        self.write_as(Kind::Looking, bytes, step)
     }
 
-    /// The same for an append, which leaves to the end of the transaction what others of it may move too ([`unwritten`]).
-    fn write_append<T: Send + 'static>(
+    /// The same for a step of some kind: an append leaves to the end of the transaction what others of it may move too
+    /// ([`unwritten`]).
+    fn write_as<T: Send + 'static>(
         &self,
-        bytes: usize,
-        step: impl FnMut(&mut Tx<'_>) -> Step<T> + Send + 'static,
-    ) -> BoxFuture<'_, Result<T>> {
-        self.queue_step(bytes, Kind::Append, step)
-    }
-
-    fn queue_step<T: Send + 'static>(
-        &self,
-        bytes: usize,
         kind: Kind,
+        bytes: usize,
         step: impl FnMut(&mut Tx<'_>) -> Step<T> + Send + 'static,
     ) -> BoxFuture<'_, Result<T>> {
         let (job, answer) = Write::new(kind, step);

@@ -268,17 +268,13 @@ impl Pen {
                 failed => return Err(failed),
             }
         }
-        match unwritten::write_down(&self.db) {
-            Ok(()) => Ok(done),
-            Err(error) if is_failed_flush(&error) => Err(Ran::FlushFailed),
-            Err(error) => {
-                // Of several, each is tried alone, and whose fault it was shows then.
-                if let [only] = jobs {
-                    only.fail(Failure::from(error).into_error());
-                }
-                Err(Ran::Failed)
-            }
+        let Err(error) = unwritten::write_down(&self.db) else { return Ok(done) };
+        let ran = Ran::failed(&error);
+        // Of several, each is tried alone, and whose fault it was shows then.
+        if let [only] = jobs {
+            only.fail(Failure::from(error).into_error());
         }
+        Err(ran)
     }
 
     /// Takes back what the open transaction wrote, with everything that was cached in it.

@@ -14,7 +14,7 @@ use parlour_core::{
 };
 use parlour_store::OpenOptions;
 
-use crate::support::{Folder, Gate, context, direct, say};
+use crate::support::{Folder, Gate, context, direct, hold_up, say};
 
 #[tokio::test]
 async fn what_gathers_during_a_commit_shares_the_next() {
@@ -24,11 +24,7 @@ async fn what_gathers_during_a_commit_shares_the_next() {
         parlour_store::open(&folder.url(), OpenOptions::default(), gate.clone()).await.unwrap();
     let id = direct(&store).await;
     let before = store.stats();
-    gate.set(true);
-    let first = store.append_message(context(&alice()), say(id, "first"));
-    while store.stats().commits == before.commits {
-        tokio::task::yield_now().await;
-    }
+    let first = hold_up(&store, &gate, say(id, "first")).await;
     let sends: Vec<_> = (0..500)
         .map(|n| store.append_message(context(&alice()), say(id, &n.to_string())))
         .collect();
@@ -52,11 +48,7 @@ async fn g4_what_one_commit_moves_several_times_is_right_for_whoever_looks_betwe
         parlour_store::open(&folder.url(), OpenOptions::default(), gate.clone()).await.unwrap();
     let id = direct(&store).await;
     let before = store.stats();
-    gate.set(true);
-    let first = store.append_message(context(&alice()), say(id, "1"));
-    while store.stats().commits == before.commits {
-        tokio::task::yield_now().await;
-    }
+    let first = hold_up(&store, &gate, say(id, "1")).await;
     let says = |who: &Actor, text: &str| store.append_message(context(who), say(id, text));
     let (two, three, four) = (says(&alice(), "2"), says(&bob(), "3"), says(&alice(), "4"));
     let edited = store.edit_message(context(&alice()), MessageId(1), "edited".into());
@@ -121,12 +113,7 @@ async fn g15_a_full_queue_refuses_what_it_cannot_hold() {
     let options = OpenOptions { max_queued: 10, ..OpenOptions::default() };
     let store = parlour_store::open(&folder.url(), options, gate.clone()).await.unwrap();
     let id = direct(&store).await;
-    let commits = store.stats().commits;
-    gate.set(true);
-    let first = store.append_message(context(&alice()), say(id, "first"));
-    while store.stats().commits == commits {
-        tokio::task::yield_now().await;
-    }
+    let first = hold_up(&store, &gate, say(id, "first")).await;
     let sends: Vec<_> =
         (0..25).map(|n| store.append_message(context(&alice()), say(id, &n.to_string()))).collect();
     let read = store.messages(bob(), id, Page::Newest, 10).await.unwrap();

@@ -10,7 +10,7 @@ use parlour_core::{
 use parlour_engines::{Database, Postgres};
 use parlour_store::{OpenError, OpenOptions};
 
-use crate::support::{Gate, Nobody, context, database, direct, said_by, say, spawn};
+use crate::support::{Gate, Nobody, context, database, direct, hold_up, said_by, say, spawn};
 
 /// Another number for each process that a test plays.
 pub(crate) fn process(n: u64) -> OpenOptions {
@@ -121,11 +121,7 @@ async fn what_gathers_during_a_commit_shares_the_next() {
     let (store, gate) = gated(&database, OpenOptions::default()).await;
     let id = direct(&store).await;
     let before = store.stats();
-    gate.set(true);
-    let first = store.append_message(context(&alice()), say(id, "first"));
-    while store.stats().commits == before.commits {
-        tokio::task::yield_now().await;
-    }
+    let first = hold_up(&store, &gate, say(id, "first")).await;
     let sends: Vec<_> = (0..500)
         .map(|n| store.append_message(context(&alice()), say(id, &n.to_string())))
         .collect();
@@ -146,12 +142,7 @@ async fn g15_a_full_queue_refuses_what_it_cannot_hold() {
     let options = OpenOptions { max_queued: 10, ..OpenOptions::default() };
     let (store, gate) = gated(&database, options).await;
     let id = direct(&store).await;
-    let commits = store.stats().commits;
-    gate.set(true);
-    let first = store.append_message(context(&alice()), say(id, "first"));
-    while store.stats().commits == commits {
-        tokio::task::yield_now().await;
-    }
+    let first = hold_up(&store, &gate, say(id, "first")).await;
     let sends: Vec<_> =
         (0..25).map(|n| store.append_message(context(&alice()), say(id, &n.to_string()))).collect();
     let read = store.messages(bob(), id, Page::Newest, 10).await.unwrap();

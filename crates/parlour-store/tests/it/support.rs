@@ -6,11 +6,14 @@ use std::{
 };
 
 use parlour_core::{
-    ConversationId,
+    ConversationId, Result,
     command::{Actor, NewConversation, SendMessage},
     event::Envelope,
     model::{ConversationKind, MessageKind},
-    port::store::{CommitSink, Context, Store},
+    port::{
+        BoxFuture,
+        store::{Appended, CommitSink, Context, Store},
+    },
     testing::{alice, bob},
 };
 use parlour_store::{OpenError, OpenOptions};
@@ -120,6 +123,21 @@ pub(crate) fn say(conversation: ConversationId, text: &str) -> SendMessage {
         recipient: None,
         subject: None,
     }
+}
+
+/// Closes the gate behind a first message, which is committed and not answered: what is asked from here on gathers.
+pub(crate) async fn hold_up<'a>(
+    store: &'a Arc<dyn Store>,
+    gate: &Gate,
+    first: SendMessage,
+) -> BoxFuture<'a, Result<Appended>> {
+    let commits = store.stats().commits;
+    gate.set(true);
+    let first = store.append_message(context(&alice()), first);
+    while store.stats().commits == commits {
+        tokio::task::yield_now().await;
+    }
+    first
 }
 
 /// A sink that lets the writer go on only while the gate is open.
