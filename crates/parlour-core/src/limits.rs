@@ -28,6 +28,8 @@ pub struct Limits {
     pub title_chars: usize,
     /// Most participants of a group.
     pub group_participants: usize,
+    /// Largest group in which people are told who comes, goes and writes, and who of the others has read.
+    pub signal_participants: usize,
     /// Most live sockets of one user.
     pub connections_per_user: usize,
     /// Most live sockets of one address (an IPv6 /64 counts as one).
@@ -91,6 +93,7 @@ impl Default for Limits {
             name_chars: 64,
             title_chars: 128,
             group_participants: 1_000,
+            signal_participants: 1_000,
             connections_per_user: 20,
             connections_per_address: 100,
             connections_before_auth: 2_000,

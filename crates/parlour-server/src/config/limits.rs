@@ -44,6 +44,10 @@ pub struct LimitsSection {
     /// Most participants of a group. More than 10,000 is unwise.
     #[config(default = 1_000)]
     pub group_participants: usize,
+    /// Largest group in which people are told who comes, goes and writes, and who of the others has read: that grows
+    /// with the square of their number.
+    #[config(default = 1_000)]
+    pub signal_participants: usize,
     /// Most live sockets of one user.
     #[config(default = 20)]
     pub connections_per_user: usize,
@@ -154,6 +158,7 @@ impl LimitsSection {
             name_chars: self.name_chars,
             title_chars: self.title_chars,
             group_participants: self.group_participants,
+            signal_participants: self.signal_participants,
             connections_per_user: self.connections_per_user,
             connections_per_address: self.connections_per_address,
             connections_before_auth: self.connections_before_auth,

@@ -76,6 +76,10 @@ pub(super) async fn subscribe(
         let hidden = store.hidden_from(conn.user.clone()).await?;
         let memberships = store.memberships(conn.user.clone()).await?;
         gateway.hub.subscribe(&conn.user, version, &memberships, hidden);
+        let uncounted = gateway.hub.uncounted(&conn.user);
+        if !uncounted.is_empty() {
+            gateway.hub.counted(&store.participant_counts(uncounted).await?);
+        }
     }
     gateway.cluster.listens().await;
     store.memberships(conn.user.clone()).await
@@ -132,7 +136,9 @@ async fn missed(
         return Ok(Some(ResyncReason::TooLong));
     }
     *budget -= lacking;
-    let mut receipts = if membership.receipts > from.receipts {
+    // In a crowd nobody is told who has read.
+    let receipts = membership.receipts > from.receipts && !gateway.hub.is_crowd(conversation);
+    let mut receipts = if receipts {
         gateway.chat.store().receipts(conversation, from.receipts).await?
     } else {
         Vec::new()

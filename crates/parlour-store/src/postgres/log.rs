@@ -92,6 +92,24 @@ impl LogStore for PostgresStore {
         self.read(conversations, |db, conversations| Box::pin(heads(db, conversations)))
     }
 
+    fn participant_counts(
+        &self,
+        conversations: Vec<ConversationId>,
+    ) -> BoxFuture<'_, Result<Vec<(ConversationId, usize)>>> {
+        self.read(conversations, |db, conversations| {
+            Box::pin(async move {
+                let ids: Vec<i64> = conversations.iter().map(|id| int(id.0)).collect();
+                let sql = "SELECT t.id, count(*) FROM unnest($1::bigint[]) WITH ORDINALITY t (id, place) \
+                           JOIN participants p ON p.conversation = t.id GROUP BY t.place, t.id ORDER BY t.place";
+                db.all(sql, &[&ids], |row| {
+                    let count = usize::try_from(number(row, 1)?).unwrap_or(usize::MAX);
+                    Ok((ConversationId(number(row, 0)?), count))
+                })
+                .await
+            })
+        })
+    }
+
     fn members(&self, conversation: ConversationId) -> BoxFuture<'_, Result<Vec<Membership>>> {
         self.read(conversation, |db, conversation| {
             Box::pin(async move {

@@ -96,6 +96,23 @@ impl LogStore for SqliteStore {
         })
     }
 
+    fn participant_counts(
+        &self,
+        conversations: Vec<ConversationId>,
+    ) -> BoxFuture<'_, Result<Vec<(ConversationId, usize)>>> {
+        self.read(move |db| {
+            let sql =
+                "SELECT count(*) FROM participants WHERE conversation = ?1 HAVING count(*) > 0";
+            let mut counts = Vec::with_capacity(conversations.len());
+            for id in conversations {
+                let count = db.one(sql, [int(id.0)], |row| number(row, 0))?;
+                counts
+                    .extend(count.map(|count| (id, usize::try_from(count).unwrap_or(usize::MAX))));
+            }
+            Ok(counts)
+        })
+    }
+
     fn members(&self, conversation: ConversationId) -> BoxFuture<'_, Result<Vec<Membership>>> {
         self.read(move |db| {
             let sql = format!("{MEMBERSHIP} WHERE p.conversation = ?1 ORDER BY p.user");

@@ -52,6 +52,7 @@ struct Bounds {
     resume_per_conversation: usize,
     resume_total: usize,
     sends: Pace,
+    signal_participants: usize,
     title_chars: usize,
     typing_ttl_ms: u64,
 }
@@ -90,6 +91,7 @@ impl From<&Limits> for Bounds {
             resume_per_conversation: limits.resume_per_conversation,
             resume_total: limits.resume_total,
             sends: limits.sends.into(),
+            signal_participants: limits.signal_participants,
             title_chars: limits.title_chars,
             typing_ttl_ms: millis(limits.typing_ttl),
         }

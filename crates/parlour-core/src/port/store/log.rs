@@ -116,6 +116,12 @@ pub trait LogStore: Send + Sync + 'static {
     /// Where the logs of conversations end, in the given order, those that do not exist left out.
     fn heads(&self, conversations: Vec<ConversationId>) -> BoxFuture<'_, Result<Vec<Head>>>;
 
+    /// How many are in conversations, in the given order, those that do not exist left out.
+    fn participant_counts(
+        &self,
+        conversations: Vec<ConversationId>,
+    ) -> BoxFuture<'_, Result<Vec<(ConversationId, usize)>>>;
+
     /// Everybody who is in a conversation, with the seq after which each sees it.
     fn members(&self, conversation: ConversationId) -> BoxFuture<'_, Result<Vec<Membership>>>;
 

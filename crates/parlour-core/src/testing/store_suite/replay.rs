@@ -166,6 +166,8 @@ pub async fn heads_and_memberships_tell_where_logs_end(bench: &Bench) {
     assert_eq!(ids, ["1", "2", "3"]);
     assert_eq!(members[1], bobs);
     assert_eq!(store.members(ConversationId(99)).await.unwrap(), []);
+    let counts = store.participant_counts(vec![other, ConversationId(99), one]).await.unwrap();
+    assert_eq!(counts, [(other, 3), (one, 2)]);
 }
 
 /// Newest, before and after, with what lies beyond.

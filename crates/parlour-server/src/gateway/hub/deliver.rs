@@ -174,12 +174,15 @@ impl State {
         let mut delivered = 0;
         let mut origin = envelope.origin.map(|origin| origin.connection);
         if let Some(topic) = topic {
+            let is_crowd = topic.is_crowd(self.signal_participants);
             for subscriber in &topic.subscribers {
                 if envelope.seq.is_some_and(|seq| !subscriber.hears(seq)) {
                     continue;
                 }
                 let Some(slot) = self.slots.get(subscriber.slot) else { continue };
-                if encoder.is_hidden_from(&slot.user, &slot.hidden) {
+                if encoder.is_hidden_from(&slot.user, &slot.hidden)
+                    || (is_crowd && encoder.is_receipt_of_others(&slot.user))
+                {
                     continue;
                 }
                 let visible = encoder.said().is_none_or(|said| subscriber.sees(said));
@@ -248,6 +251,13 @@ impl<'a> Encoder<'a> {
     fn is_hidden_from(&self, user: &UserId, hidden: &[UserId]) -> bool {
         let Event::Typing { user: typist, .. } = &self.envelope.event else { return false };
         typist.id == *user || hidden.contains(&typist.id)
+    }
+
+    /// Whether it is a receipt that concerns a user neither as its reader nor because he said what was read.
+    fn is_receipt_of_others(&self, user: &UserId) -> bool {
+        matches!(self.envelope.event, Event::Receipt { .. })
+            && self.actor != Some(user)
+            && self.authors.binary_search(&user).is_err()
     }
 
     /// Queues the frames for a connection; whether there were any and they were taken.

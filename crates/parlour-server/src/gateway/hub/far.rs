@@ -75,7 +75,7 @@ impl Hub {
         let state = self.state.lock();
         state.far.contains_key(&seen.user)
             || (seen.status != PresenceStatus::Offline
-                && seen.conversations.iter().any(|id| state.topics.contains_key(id)))
+                && seen.conversations.iter().any(|id| state.shows(*id)))
     }
 
     /// A process says who is there with it.
@@ -150,7 +150,7 @@ impl State {
     ) {
         let user = &seen.user;
         let here: Vec<_> =
-            seen.conversations.iter().filter(|id| self.topics.contains_key(id)).copied().collect();
+            seen.conversations.iter().filter(|id| self.shows(**id)).copied().collect();
         if !self.far.contains_key(user) {
             if here.is_empty()
                 || seen.status == PresenceStatus::Offline
@@ -262,7 +262,8 @@ impl State {
         let mut listeners = Vec::new();
         let skipped = but.iter().map(|id| (id, false));
         for (id, told) in skipped.chain(places.iter().map(|id| (id, true))) {
-            let Some(topic) = self.topics.get(id) else { continue };
+            let topic = self.topics.get(id).filter(|_| self.shows(*id));
+            let Some(topic) = topic else { continue };
             for subscriber in &topic.subscribers {
                 let Some(slot) = self.slots.get_mut(subscriber.slot) else { continue };
                 if slot.round == round {

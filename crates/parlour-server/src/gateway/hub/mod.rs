@@ -5,6 +5,7 @@
 //! in however many conversations its user is.
 
 mod admit;
+mod crowd;
 mod deliver;
 mod far;
 mod presence;
@@ -68,6 +69,8 @@ pub(crate) struct Hub {
 #[derive(Default)]
 struct State {
     settings: Arc<Settings>,
+    /// See [`Limits::signal_participants`].
+    signal_participants: usize,
     conns: HashMap<u64, Arc<Conn>>,
     users: HashMap<UserId, usize>,
     slots: Slab<Slot>,
@@ -123,6 +126,8 @@ struct Topic {
     /// How far the two of a direct conversation have read.
     read: Vec<(UserId, Seq)>,
     state: ConversationState,
+    /// How many are in it, here and elsewhere and nowhere; none while that is not known.
+    participants: Option<usize>,
     subscribers: Vec<Subscriber>,
 }
 
@@ -180,7 +185,11 @@ impl Hub {
         settings: Arc<Settings>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            state: Mutex::new(State { settings: settings.clone(), ..State::default() }),
+            state: Mutex::new(State {
+                settings: settings.clone(),
+                signal_participants: limits.signal_participants,
+                ..State::default()
+            }),
             limits,
             clock,
             metrics,

@@ -4,8 +4,8 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use parlour_core::{ConversationId, UserId, event::PresenceStatus};
 
-use super::{Hub, State, deliver::to_connections, far::presence_of, flush};
-use crate::{gateway::conn::Conn, metrics::Metrics};
+use super::{Hub, Slot, State, deliver::to_connections, far::presence_of, flush};
+use crate::{gateway::conn::Conn, hash::HashSet, metrics::Metrics};
 
 impl Hub {
     /// The person at a connection left the screen, or is back.
@@ -28,7 +28,9 @@ impl Hub {
     pub(crate) fn show_presence_in(&self, conversation: ConversationId, user: &UserId) {
         let mut dirty = Vec::new();
         let state = self.state.lock();
-        let Some(slot) = state.slot_of(user) else { return };
+        let Some(slot) = state.slot_of(user).filter(|_| !state.is_crowd(conversation)) else {
+            return;
+        };
         let envelope = presence_of(&slot.profile, state.status_of(user), slot.last_seen);
         let subscribers = state.topics.get(&conversation).map(|topic| &*topic.subscribers);
         let others = subscribers.unwrap_or_default().iter().filter_map(|s| state.slots.get(s.slot));
@@ -48,6 +50,9 @@ impl Hub {
         let Some(scope) = conn.scope else { return };
         let mut dirty = Vec::new();
         let state = self.state.lock();
+        if state.is_crowd(scope) {
+            return;
+        }
         let hidden = state.slot_of(&conn.user).map(|slot| slot.hidden.clone()).unwrap_or_default();
         let subscribers = state.topics.get(&scope).map(|topic| &*topic.subscribers);
         for subscriber in subscribers.unwrap_or_default() {
@@ -69,6 +74,21 @@ impl Hub {
         }
         drop(state);
         flush(&mut dirty);
+    }
+
+    /// Who of the people that a user shares a conversation with is there.
+    pub(crate) fn contacts(&self, user: &UserId) -> Vec<(UserId, PresenceStatus)> {
+        let mut state = self.state.lock();
+        let Some(id) = state.users.get(user).copied() else { return Vec::new() };
+        let mut there = Vec::new();
+        state.each_contact(id, |contact| {
+            there.push((contact.user.clone(), contact.presence.status()));
+        });
+        if !state.far.is_empty() {
+            state.add_far(id, &mut there);
+        }
+        there.retain(|(_, status)| *status != PresenceStatus::Offline);
+        there
     }
 
     /// Ends the graces of those who did not come back, and forgets them.
@@ -104,7 +124,8 @@ impl State {
         let Some(slot) = self.slots.get(id) else { return };
         let user = slot.user.clone();
         if status == PresenceStatus::Offline {
-            self.voice.tell_departed(slot.seen());
+            let seen = self.seen(slot);
+            self.voice.tell_departed(seen);
         } else {
             self.voice.tell_of(&user);
         }
@@ -125,7 +146,8 @@ impl State {
     ) {
         let Some(slot) = self.slots.get(id) else { return };
         let envelope = presence_of(&slot.profile, status, slot.last_seen);
-        let conversations = slot.conversations.clone();
+        let mut conversations = slot.conversations.clone();
+        conversations.retain(|id| !self.is_crowd(*id));
         let mut listeners = Vec::new();
         self.each_contact(id, |contact| {
             let concerned = |conn: &&Arc<Conn>| {
@@ -136,5 +158,52 @@ impl State {
         });
         let told = to_connections(&envelope, listeners.iter(), &self.settings, dirty);
         metrics.deliveries.inc_by(told);
+    }
+
+    /// Adds what other processes say of those with whom a user shares a conversation.
+    fn add_far(&mut self, id: usize, there: &mut Vec<(UserId, PresenceStatus)>) {
+        for (user, status) in &mut *there {
+            *status = self.status_of(user);
+        }
+        let Some(own) = self.slots.get(id) else { return };
+        let mut seen = HashSet::default();
+        for conversation in own.conversations.iter().filter(|id| !self.is_crowd(**id)) {
+            for (profile, status) in self.far_in(*conversation) {
+                if profile.id != own.user
+                    && !own.hidden.contains(&profile.id)
+                    && seen.insert(profile.id.clone())
+                {
+                    there.push((profile.id.clone(), status));
+                }
+            }
+        }
+    }
+
+    /// Everybody here who shares a conversation with a user that is no crowd, once, but for those he does not exchange
+    /// presence with.
+    pub(super) fn each_contact(&mut self, id: usize, mut with: impl FnMut(&Slot)) {
+        self.round += 1;
+        let (round, most) = (self.round, self.signal_participants);
+        let Some(own) = self.slots.get_mut(id) else { return };
+        own.round = round;
+        let conversations = std::mem::take(&mut own.conversations);
+        let hidden = std::mem::take(&mut own.hidden);
+        for conversation in &conversations {
+            let topic = self.topics.get(conversation);
+            let Some(topic) = topic.filter(|topic| !topic.is_crowd(most)) else { continue };
+            for subscriber in &topic.subscribers {
+                let Some(contact) = self.slots.get_mut(subscriber.slot) else { continue };
+                if contact.round != round {
+                    contact.round = round;
+                    if !hidden.contains(&contact.user) {
+                        with(contact);
+                    }
+                }
+            }
+        }
+        if let Some(own) = self.slots.get_mut(id) {
+            own.conversations = conversations;
+            own.hidden = hidden;
+        }
     }
 }

@@ -104,9 +104,10 @@ impl Hub {
         let topic = state.topics.get(&conversation)?;
         let slots = topic.subscribers.iter().filter_map(|s| state.slots.get(s.slot));
         let mut conns = slots.flat_map(|slot| &slot.conns);
-        conns
-            .any(|conn| conn.track.is_some() && conn.listening.load(Relaxed))
-            .then(|| topic.marks.get(reader).copied())
+        // In a crowd it is told to those who said what was read.
+        let named = topic.is_crowd(state.signal_participants)
+            || conns.any(|conn| conn.track.is_some() && conn.listening.load(Relaxed));
+        named.then(|| topic.marks.get(reader).copied())
     }
 
     /// The conversations that somebody here listens to.

@@ -142,6 +142,7 @@ impl Topic {
             place: seat.place.clone(),
             read: seat.read.clone(),
             state: seat.state,
+            participants: None,
             subscribers: Vec::new(),
         }
     }

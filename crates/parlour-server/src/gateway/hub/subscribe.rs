@@ -106,21 +106,6 @@ impl Hub {
         }
         state.forget_if_gone(id);
     }
-
-    /// Who of the people that a user shares a conversation with is there.
-    pub(crate) fn contacts(&self, user: &UserId) -> Vec<(UserId, PresenceStatus)> {
-        let mut state = self.state.lock();
-        let Some(id) = state.users.get(user).copied() else { return Vec::new() };
-        let mut there = Vec::new();
-        state.each_contact(id, |contact| {
-            there.push((contact.user.clone(), contact.presence.status()));
-        });
-        if !state.far.is_empty() {
-            state.add_far(id, &mut there);
-        }
-        there.retain(|(_, status)| *status != PresenceStatus::Offline);
-        there
-    }
 }
 
 /// That a connection reads its user's conversations: while somebody does, it is noted who leaves them.
@@ -272,6 +257,7 @@ impl State {
         }
         if let Some(topic) = self.topics.get_mut(&made.id) {
             topic.last_seq.get_or_insert(Seq::ZERO);
+            topic.participants.get_or_insert(people.len());
         }
     }
 
@@ -326,6 +312,7 @@ impl State {
     /// What an event changes about a conversation that is listened to.
     pub(super) fn note(&mut self, at: ConversationId, event: &Event) {
         let Some(topic) = self.topics.get_mut(&at) else { return };
+        topic.count(event);
         match event {
             Event::ConversationChanged { state: Some(state), .. } => topic.state = *state,
             Event::RoleChanged { user, role, .. } => {
@@ -350,51 +337,6 @@ impl State {
             | Event::ParticipantLeft { .. }
             | Event::Typing { .. }
             | Event::Presence { .. } => {}
-        }
-    }
-
-    /// Adds what other processes say of those with whom a user shares a conversation.
-    fn add_far(&mut self, id: usize, there: &mut Vec<(UserId, PresenceStatus)>) {
-        for (user, status) in &mut *there {
-            *status = self.status_of(user);
-        }
-        let Some(own) = self.slots.get(id) else { return };
-        let mut seen = HashSet::default();
-        for conversation in &own.conversations {
-            for (profile, status) in self.far_in(*conversation) {
-                if profile.id != own.user
-                    && !own.hidden.contains(&profile.id)
-                    && seen.insert(profile.id.clone())
-                {
-                    there.push((profile.id.clone(), status));
-                }
-            }
-        }
-    }
-
-    /// Everybody here who shares a conversation with a user, once, but for those he does not exchange presence with.
-    pub(super) fn each_contact(&mut self, id: usize, mut with: impl FnMut(&Slot)) {
-        self.round += 1;
-        let round = self.round;
-        let Some(own) = self.slots.get_mut(id) else { return };
-        own.round = round;
-        let conversations = std::mem::take(&mut own.conversations);
-        let hidden = std::mem::take(&mut own.hidden);
-        for conversation in &conversations {
-            let Some(topic) = self.topics.get(conversation) else { continue };
-            for subscriber in &topic.subscribers {
-                let Some(contact) = self.slots.get_mut(subscriber.slot) else { continue };
-                if contact.round != round {
-                    contact.round = round;
-                    if !hidden.contains(&contact.user) {
-                        with(contact);
-                    }
-                }
-            }
-        }
-        if let Some(own) = self.slots.get_mut(id) {
-            own.conversations = conversations;
-            own.hidden = hidden;
         }
     }
 }

@@ -177,7 +177,8 @@ impl State {
         let Spell { typist, far, active, until } = spell;
         let key = (conversation, typist.id.clone());
         let is_new = !self.typing.contains_key(&key);
-        if is_new && (!active || self.typing.len() >= MOST_TYPING) {
+        let is_unheard = self.typing.len() >= MOST_TYPING || self.is_crowd(conversation);
+        if is_new && (!active || is_unheard) {
             return;
         }
         let first = Typing { typist, far, told: false, told_at: None, active, until };

@@ -213,7 +213,8 @@ impl Hub {
         let state = self.state.lock();
         let mut people: HashMap<usize, Seen> = HashMap::default();
         for id in conversations {
-            let Some(topic) = state.topics.get(id) else { continue };
+            let topic = state.topics.get(id).filter(|_| !state.is_crowd(*id));
+            let Some(topic) = topic else { continue };
             for subscriber in &topic.subscribers {
                 let Some(slot) = state.slots.get(subscriber.slot) else { continue };
                 let status = slot.presence.status();
@@ -240,7 +241,7 @@ impl State {
         for user in users {
             match self.voice.people.remove(&user).flatten() {
                 Some(departed) => people.push(departed),
-                None => people.extend(self.slot_of(&user).map(super::Slot::seen)),
+                None => people.extend(self.slot_of(&user).map(|slot| self.seen(slot))),
             }
         }
         people
@@ -248,7 +249,7 @@ impl State {
 }
 
 impl super::Slot {
-    /// What other processes hear of him.
+    /// What he is here, and where he may be seen.
     pub(super) fn seen(&self) -> Seen {
         let status = self.presence.status();
         Seen {

@@ -109,3 +109,24 @@ fn g11_who_is_blocked_is_not_shown_who_types_or_comes_elsewhere() {
         assert!(rounds < 5, "he is still shown that she types");
     }
 }
+
+#[test]
+fn in_a_crowd_nobody_is_told_who_is_there_and_types_elsewhere() {
+    let Some(several) = Several::start(&[]) else { return };
+    let few = [("PARLOUR_LIMITS_SIGNAL_PARTICIPANTS", "3")];
+    let (one, other) = (several.server(&few), several.server(&few));
+    let mut alice = one.live("1");
+    let crowd = crate::gateway::group(&mut alice, &["2", "3", "4"]);
+    let mut bob = other.live("2");
+    let small = crate::gateway::group(&mut alice, &["3"]);
+    let mut carol = arrives(&other, "3", "1");
+    for id in [crowd, small] {
+        carol.ask(json!({ "type": "typing", "conversation_id": id, "active": true }));
+    }
+    // What is said of the small one comes after what would be said of the crowd.
+    assert_eq!(alice.wait(is("typing"))["conversation_id"], small);
+    let of_bob = |frame: &Value| is("presence")(frame) && frame["user_id"] == "2";
+    assert!(!alice.settle().iter().any(of_bob));
+    let told = bob.settle();
+    assert!(!told.iter().any(|frame| is("presence")(frame) || is("typing")(frame)), "{told:?}");
+}

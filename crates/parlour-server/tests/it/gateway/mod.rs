@@ -3,6 +3,7 @@
 
 pub(crate) mod client;
 mod commands;
+mod crowds;
 mod lifetimes;
 mod resume;
 pub(crate) mod server;
