@@ -47,6 +47,8 @@ impl Stored {
         }
         let copy = folder()?;
         fs::copy(&source, database(copy.path()))?;
+        // Else the target's first flush of it writes down the whole copy.
+        fs::File::open(database(copy.path()))?.sync_all()?;
         Ok(copy)
     }
 }

@@ -51,6 +51,8 @@ export class Engine {
   readonly #cursor: Cursor = { value: null };
   #away = false;
   #resumedBefore = false;
+  /** The largest conversation whose people are told of each other. */
+  #signalled = Number.POSITIVE_INFINITY;
 
   constructor(options: ClientOptions, platform: Platform) {
     this.platform = platform;
@@ -260,6 +262,7 @@ export class Engine {
     if (before !== null && before !== hello.user.id) {
       this.#forgetState();
     }
+    this.#signalled = hello.limits?.signal_participants ?? Number.POSITIVE_INFINITY;
     this.signedIn(hello.user);
   }
 
@@ -328,7 +331,7 @@ export class Engine {
   }
 
   #onLoaded(conversation: Conversation): void {
-    const { id, read_seq, delivered_seq, last_message, participants } = conversation;
+    const { id, read_seq, delivered_seq, last_message } = conversation;
     this.#marks.known(id, read_seq, delivered_seq);
     if (
       last_message !== null &&
@@ -337,7 +340,7 @@ export class Engine {
     ) {
       this.#marks.delivered(id, last_message.seq);
     }
-    this.presence.update((state) => fillPresence(state, participants));
+    this.presence.update((state) => fillPresence(state, conversation, this.#signalled));
   }
 
   /** The count cannot be told from the list's own numbers: from the timeline, or else from the server. */

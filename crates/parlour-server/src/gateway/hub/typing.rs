@@ -177,8 +177,8 @@ impl State {
         let Spell { typist, far, active, until } = spell;
         let key = (conversation, typist.id.clone());
         let is_new = !self.typing.contains_key(&key);
-        let is_unheard = self.typing.len() >= MOST_TYPING || self.is_crowd(conversation);
-        if is_new && (!active || is_unheard) {
+        let is_full = self.typing.len() >= MOST_TYPING;
+        if is_new && (!active || is_full || self.is_crowd(conversation)) {
             return;
         }
         let first = Typing { typist, far, told: false, told_at: None, active, until };

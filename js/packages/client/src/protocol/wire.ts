@@ -101,6 +101,8 @@ export type ResyncReason = "too_long" | "epoch" | "future" | (string & {});
 export interface Limits {
   readonly frame_bytes?: number;
   readonly content_bytes?: number;
+  /** Of conversations with more participants nobody is told who comes, goes and types. */
+  readonly signal_participants?: number;
   readonly [name: string]: unknown;
 }
 

@@ -1,5 +1,5 @@
 // Presence as pure functions: who is there, by user id.
-import type { Participant, PresenceEntry, PresenceStatus, Timestamp } from "../protocol/wire.js";
+import type { Conversation, PresenceEntry, PresenceStatus, Timestamp } from "../protocol/wire.js";
 
 export type PresenceState = ReadonlyMap<string, PresenceEntry>;
 
@@ -29,10 +29,18 @@ export function applyPresence(
   return new Map(from).set(event.user_id, entry);
 }
 
-/** What a loaded conversation says of its participants; events know better. */
-export function fillPresence(from: PresenceState, participants: readonly Participant[]): PresenceState {
+/**
+ * What a loaded conversation says of its participants; events know better. Of one with more than `most` nobody is told
+ * when that changes, so it is not taken.
+ */
+export function fillPresence(
+  from: PresenceState,
+  conversation: Pick<Conversation, "participants" | "participant_count">,
+  most: number,
+): PresenceState {
   let next: Map<string, PresenceEntry> | undefined;
-  for (const { user_id, status, last_seen } of participants) {
+  const isCrowd = conversation.participant_count > most;
+  for (const { user_id, status, last_seen } of isCrowd ? [] : conversation.participants) {
     if (status !== undefined && !from.has(user_id)) {
       next ??= new Map(from);
       next.set(user_id, { user_id, status, last_seen: last_seen ?? null });

@@ -348,7 +348,11 @@ describe("signals", () => {
     const after = replacePresence(there, [{ user_id: "3", status: "away", last_seen: null }]);
     expect(after.get("2")).toEqual({ user_id: "2", status: "offline", last_seen: "t" });
     expect(after.get("3")?.status).toBe("away");
-    expect(fillPresence(after, [])).toBe(after);
+    const four = { user_id: "4", status: "online" } as Participant;
+    const loaded = { participants: [four], participant_count: 3 };
+    expect(fillPresence(after, loaded, 3).get("4")?.status).toBe("online");
+    expect(fillPresence(after, loaded, 2)).toBe(after);
+    expect(fillPresence(after, { participants: [], participant_count: 0 }, 3)).toBe(after);
   });
 
   test("ticks", () => {
