@@ -12,6 +12,7 @@ use parlour_harness::{
     random::Random,
     rest::Rest,
 };
+use serde_json::Value;
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep, timeout},
@@ -164,10 +165,11 @@ impl Robot {
         let since = client.look(|log| log.heard().len());
         let door = any(&self.doors, &mut self.random);
         let rest = Rest::new(door, &self.part.user)?.patience(SILENCE);
-        for value in rest.all_messages(self.part.conversation).await? {
+        let messages = rest.all_messages(self.part.conversation).await?;
+        let as_heard = |value: &Value| {
             let id = value["id"].as_u64().unwrap_or_default();
             let text = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
-            let heard = match value["content"].as_str() {
+            match value["content"].as_str() {
                 Some(content) => Heard::Said(Said {
                     id,
                     sender: text("sender_id"),
@@ -175,9 +177,9 @@ impl Robot {
                     created_at: text("created_at"),
                 }),
                 None => Heard::Deleted { id },
-            };
-            client.add_loaded(since, heard);
-        }
+            }
+        };
+        client.add_loaded(since, messages.iter().map(as_heard).collect());
         Ok(())
     }
 }

@@ -136,9 +136,9 @@ async fn missed(
         return Ok(Some(ResyncReason::TooLong));
     }
     *budget -= lacking;
-    // In a crowd nobody is told who has read.
-    let receipts = membership.receipts > from.receipts && !gateway.hub.is_crowd(conversation);
-    let mut receipts = if receipts {
+    let have_moved = membership.receipts > from.receipts;
+    // In a crowd it is not told who has read: there are as many receipts as people.
+    let mut receipts = if have_moved && !gateway.hub.is_crowd(conversation) {
         gateway.chat.store().receipts(conversation, from.receipts).await?
     } else {
         Vec::new()

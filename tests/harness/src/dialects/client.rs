@@ -127,10 +127,10 @@ impl Client {
         at(&self.log.borrow())
     }
 
-    /// Takes something down that it loaded beside its connection, which was begun when it had heard so much
+    /// Takes down what it loaded beside its connection, which was begun when it had heard so much
     /// ([`Log::heard`]). What its connection has told of a message since then is newer.
-    pub fn add_loaded(&self, since: usize, heard: Heard) {
-        self.log.send_modify(|log| log.add_loaded(since, heard, &self.user));
+    pub fn add_loaded(&self, since: usize, loaded: Vec<Heard>) {
+        self.log.send_modify(|log| log.add_loaded(since, loaded, &self.user));
     }
 
     /// What it speaks.

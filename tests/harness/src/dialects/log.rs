@@ -113,10 +113,11 @@ impl Log {
 
     /// Takes down what was loaded beside the connection, which was begun when so much had been heard: what the connection has
     /// told of a message since then is newer.
-    pub(crate) fn add_loaded(&mut self, since: usize, loaded: Heard, me: &str) {
-        let told = self.heard.iter().skip(since).any(|heard| heard.message() == loaded.message());
-        if !told {
-            self.add(loaded, me);
+    pub(crate) fn add_loaded(&mut self, since: usize, mut loaded: Vec<Heard>, me: &str) {
+        let told: HashSet<_> = self.heard.iter().skip(since).filter_map(Heard::message).collect();
+        loaded.retain(|heard| heard.message().is_none_or(|id| !told.contains(&id)));
+        for heard in loaded {
+            self.add(heard, me);
         }
     }
 
@@ -191,9 +192,7 @@ mod tests {
         let since = log.heard().len();
         log.add(Heard::Deleted { id: 1 }, "2");
         log.add(Heard::Edited { id: 2, text: "new".to_owned() }, "2");
-        for (id, text) in [(1, "old"), (2, "old"), (3, "missed")] {
-            log.add_loaded(since, said(id, text), "2");
-        }
+        log.add_loaded(since, vec![said(1, "old"), said(2, "old"), said(3, "missed")], "2");
         let state = log.state();
         assert_eq!((state[&1], state[&2], state[&3]), (None, Some("new"), Some("missed")));
     }

@@ -3,7 +3,7 @@
 //! In a crowd nobody hears who comes, goes and writes, and of what was read only the reader himself and those who said it.
 //! Who asks is still told: this is about what is sent unasked.
 
-use parlour_core::{ConversationId, UserId, event::Event, port::bus::Seen};
+use parlour_core::{ConversationId, UserId, event::Event};
 
 use super::{Hub, Slot, State, Topic};
 
@@ -57,15 +57,13 @@ impl State {
         self.topics.get(&at).is_some_and(|topic| topic.is_crowd(self.signal_participants))
     }
 
-    /// Whether people here who listen to a conversation are told who else is there.
-    pub(super) fn shows(&self, at: ConversationId) -> bool {
-        self.topics.get(&at).is_some_and(|topic| !topic.is_crowd(self.signal_participants))
+    /// A conversation whose people here are told who else is there.
+    pub(super) fn shown(&self, at: ConversationId) -> Option<&Topic> {
+        self.topics.get(&at).filter(|topic| !topic.is_crowd(self.signal_participants))
     }
 
-    /// What other processes hear of somebody who is here.
-    pub(super) fn seen(&self, slot: &Slot) -> Seen {
-        let mut seen = slot.seen();
-        seen.conversations.retain(|id| !self.is_crowd(*id));
-        seen
+    /// Those of somebody's conversations whose people are told of him.
+    pub(super) fn shown_of(&self, slot: &Slot) -> Vec<ConversationId> {
+        slot.conversations.iter().filter(|id| self.shown(**id).is_some()).copied().collect()
     }
 }

@@ -75,7 +75,7 @@ impl Hub {
         let state = self.state.lock();
         state.far.contains_key(&seen.user)
             || (seen.status != PresenceStatus::Offline
-                && seen.conversations.iter().any(|id| state.shows(*id)))
+                && seen.conversations.iter().any(|id| state.shown(*id).is_some()))
     }
 
     /// A process says who is there with it.
@@ -127,12 +127,12 @@ impl State {
         self.far.get(user).map_or(here, |far| far.status().max(here))
     }
 
-    /// Who is there elsewhere of a conversation, with what he is over all processes.
+    /// Who is there elsewhere of a conversation that is no crowd, with what he is over all processes.
     pub(super) fn far_in(
         &self,
         conversation: ConversationId,
     ) -> impl Iterator<Item = (&Arc<Profile>, PresenceStatus)> {
-        let users = self.topics.get(&conversation).map(|topic| &topic.far);
+        let users = self.shown(conversation).map(|topic| &topic.far);
         let far = users.into_iter().flatten().filter_map(|user| self.far.get(user));
         // Who is here as well is found among those who are here.
         let elsewhere = far.filter(|far| !self.users.contains_key(&far.profile.id));
@@ -150,7 +150,7 @@ impl State {
     ) {
         let user = &seen.user;
         let here: Vec<_> =
-            seen.conversations.iter().filter(|id| self.shows(**id)).copied().collect();
+            seen.conversations.iter().filter(|id| self.shown(**id).is_some()).copied().collect();
         if !self.far.contains_key(user) {
             if here.is_empty()
                 || seen.status == PresenceStatus::Offline
@@ -258,12 +258,12 @@ impl State {
         let Some(far) = self.far.get(user) else { return };
         let envelope = presence_of(&far.profile, far.shown, far.last_seen);
         self.round += 1;
-        let round = self.round;
+        let (round, most) = (self.round, self.signal_participants);
         let mut listeners = Vec::new();
         let skipped = but.iter().map(|id| (id, false));
         for (id, told) in skipped.chain(places.iter().map(|id| (id, true))) {
-            let topic = self.topics.get(id).filter(|_| self.shows(*id));
-            let Some(topic) = topic else { continue };
+            let topic = self.topics.get(id);
+            let Some(topic) = topic.filter(|topic| !topic.is_crowd(most)) else { continue };
             for subscriber in &topic.subscribers {
                 let Some(slot) = self.slots.get_mut(subscriber.slot) else { continue };
                 if slot.round == round {

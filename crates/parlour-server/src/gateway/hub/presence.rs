@@ -28,12 +28,10 @@ impl Hub {
     pub(crate) fn show_presence_in(&self, conversation: ConversationId, user: &UserId) {
         let mut dirty = Vec::new();
         let state = self.state.lock();
-        let Some(slot) = state.slot_of(user).filter(|_| !state.is_crowd(conversation)) else {
-            return;
-        };
+        let Some(slot) = state.slot_of(user) else { return };
+        let Some(topic) = state.shown(conversation) else { return };
         let envelope = presence_of(&slot.profile, state.status_of(user), slot.last_seen);
-        let subscribers = state.topics.get(&conversation).map(|topic| &*topic.subscribers);
-        let others = subscribers.unwrap_or_default().iter().filter_map(|s| state.slots.get(s.slot));
+        let others = topic.subscribers.iter().filter_map(|s| state.slots.get(s.slot));
         let listeners: Vec<_> = others
             .filter(|other| other.user != *user && !slot.hidden.contains(&other.user))
             .flat_map(|other| &other.conns)
@@ -50,12 +48,9 @@ impl Hub {
         let Some(scope) = conn.scope else { return };
         let mut dirty = Vec::new();
         let state = self.state.lock();
-        if state.is_crowd(scope) {
-            return;
-        }
+        let Some(topic) = state.shown(scope) else { return };
         let hidden = state.slot_of(&conn.user).map(|slot| slot.hidden.clone()).unwrap_or_default();
-        let subscribers = state.topics.get(&scope).map(|topic| &*topic.subscribers);
-        for subscriber in subscribers.unwrap_or_default() {
+        for subscriber in &topic.subscribers {
             let Some(other) = state.slots.get(subscriber.slot) else { continue };
             let status = state.status_of(&other.user);
             if status != PresenceStatus::Offline
@@ -146,8 +141,7 @@ impl State {
     ) {
         let Some(slot) = self.slots.get(id) else { return };
         let envelope = presence_of(&slot.profile, status, slot.last_seen);
-        let mut conversations = slot.conversations.clone();
-        conversations.retain(|id| !self.is_crowd(*id));
+        let conversations = self.shown_of(slot);
         let mut listeners = Vec::new();
         self.each_contact(id, |contact| {
             let concerned = |conn: &&Arc<Conn>| {
@@ -167,7 +161,7 @@ impl State {
         }
         let Some(own) = self.slots.get(id) else { return };
         let mut seen = HashSet::default();
-        for conversation in own.conversations.iter().filter(|id| !self.is_crowd(**id)) {
+        for conversation in &own.conversations {
             for (profile, status) in self.far_in(*conversation) {
                 if profile.id != own.user
                     && !own.hidden.contains(&profile.id)

@@ -10,7 +10,7 @@ use parlour_core::{
 };
 use tokio::sync::Notify;
 
-use super::{Hub, State};
+use super::{Hub, Slot, State};
 use crate::hash::{HashMap, HashSet};
 
 /// More messages than this are not kept until they are taken; what they say is found, or repeated.
@@ -213,8 +213,7 @@ impl Hub {
         let state = self.state.lock();
         let mut people: HashMap<usize, Seen> = HashMap::default();
         for id in conversations {
-            let topic = state.topics.get(id).filter(|_| !state.is_crowd(*id));
-            let Some(topic) = topic else { continue };
+            let Some(topic) = state.shown(*id) else { continue };
             for subscriber in &topic.subscribers {
                 let Some(slot) = state.slots.get(subscriber.slot) else { continue };
                 let status = slot.presence.status();
@@ -246,17 +245,15 @@ impl State {
         }
         people
     }
-}
 
-impl super::Slot {
-    /// What he is here, and where he may be seen.
-    pub(super) fn seen(&self) -> Seen {
-        let status = self.presence.status();
+    /// What other processes hear of somebody who is here.
+    pub(super) fn seen(&self, slot: &Slot) -> Seen {
+        let status = slot.presence.status();
         Seen {
-            user: self.user.clone(),
+            user: slot.user.clone(),
             status,
-            last_seen: if status == PresenceStatus::Offline { self.last_seen } else { 0 },
-            conversations: self.conversations.clone(),
+            last_seen: if status == PresenceStatus::Offline { slot.last_seen } else { 0 },
+            conversations: self.shown_of(slot),
         }
     }
 }

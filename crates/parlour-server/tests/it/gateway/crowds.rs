@@ -4,9 +4,15 @@ use serde_json::{Value, json};
 
 use super::{Client, Server, direct, group, is, say};
 
-/// A server on which more than three people are a crowd.
-fn server() -> Server {
-    Server::with(&[("PARLOUR_LIMITS_SIGNAL_PARTICIPANTS", "3")])
+/// More than three people are a crowd.
+const FEW: &[(&str, &str)] = &[("PARLOUR_LIMITS_SIGNAL_PARTICIPANTS", "3")];
+
+/// Alice and Bob, who are live, and a crowd that they are in.
+fn crowd_of(server: &Server) -> (Client, Client, u64) {
+    let (mut alice, mut bob) = (server.live("1"), server.live("2"));
+    let crowd = group(&mut alice, &["2", "3", "4"]);
+    bob.wait(is("conversation.created"));
+    (alice, bob, crowd)
 }
 
 /// Everything about others that nobody has asked for.
@@ -34,11 +40,8 @@ fn read(client: &mut Client, conversation: u64, seq: u64) {
 
 #[test]
 fn in_a_crowd_people_are_told_what_is_said_and_not_of_each_other() {
-    let server = server();
-    let (mut alice, mut bob) = (server.live("1"), server.live("2"));
-    let crowd = group(&mut alice, &["2", "3", "4"]);
-    bob.wait(is("conversation.created"));
-    // It is known how many they are because it was just made, and with these two because the store says it.
+    let server = Server::with(FEW);
+    let (mut alice, mut bob, crowd) = crowd_of(&server);
     let (mut carol, there) = resumed(&server, "3");
     assert_eq!(there, json!([]));
     type_in(&mut bob, crowd);
@@ -47,7 +50,7 @@ fn in_a_crowd_people_are_told_what_is_said_and_not_of_each_other() {
         assert_eq!(one.wait(is("message.created"))["message"]["id"], said["id"]);
     }
     read(&mut bob, crowd, 1);
-    // Who said it is told who has read it, and so is the reader's other socket; but nobody else.
+    // Who said it is told who has read it, but nobody else.
     assert_eq!(alice.wait(is("receipt"))["user_id"], "2");
     for one in [&mut alice, &mut bob, &mut carol] {
         let told = one.settle();
@@ -60,16 +63,12 @@ fn in_a_crowd_people_are_told_what_is_said_and_not_of_each_other() {
 
 #[test]
 fn what_the_store_counts_makes_a_crowd_and_a_smaller_group_of_the_same_people_does_not_suffer() {
-    let server = server();
-    let (mut alice, mut bob) = (server.live("1"), server.live("2"));
-    let crowd = group(&mut alice, &["2", "3", "4"]);
+    let server = Server::with(FEW);
+    let (mut alice, mut bob, crowd) = crowd_of(&server);
     let small = group(&mut alice, &["2", "3"]);
     bob.wait(|frame| frame["type"] == "conversation.created" && frame["conversation_id"] == small);
-    let folder = {
-        drop((alice, bob));
-        server.end()
-    };
-    let server = Server::again(folder, &[("PARLOUR_LIMITS_SIGNAL_PARTICIPANTS", "3")]);
+    drop((alice, bob));
+    let server = Server::again(server.end(), FEW);
     let (mut alice, _) = resumed(&server, "1");
     let (mut dave, there) = resumed(&server, "4");
     assert_eq!(there, json!([]), "they share the crowd only");
@@ -87,10 +86,8 @@ fn what_the_store_counts_makes_a_crowd_and_a_smaller_group_of_the_same_people_do
 
 #[test]
 fn a_receipt_of_a_crowd_is_not_told_to_who_comes_back() {
-    let server = server();
-    let (mut alice, mut bob) = (server.live("1"), server.live("2"));
-    let crowd = group(&mut alice, &["2", "3", "4"]);
-    bob.wait(is("conversation.created"));
+    let server = Server::with(FEW);
+    let (mut alice, mut bob, crowd) = crowd_of(&server);
     say(&mut alice, crowd, "to all");
     bob.wait(is("message.created"));
     read(&mut bob, crowd, 1);
@@ -107,7 +104,7 @@ fn a_receipt_of_a_crowd_is_not_told_to_who_comes_back() {
 
 #[test]
 fn a_group_becomes_a_crowd_as_it_grows_and_stops_being_one() {
-    let server = server();
+    let server = Server::with(FEW);
     let (mut alice, mut bob) = (server.live("1"), server.live("2"));
     let id = group(&mut alice, &["2", "3"]);
     bob.wait(is("conversation.created"));

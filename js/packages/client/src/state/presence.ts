@@ -38,9 +38,11 @@ export function fillPresence(
   conversation: Pick<Conversation, "participants" | "participant_count">,
   most: number,
 ): PresenceState {
+  if (conversation.participant_count > most) {
+    return from;
+  }
   let next: Map<string, PresenceEntry> | undefined;
-  const isCrowd = conversation.participant_count > most;
-  for (const { user_id, status, last_seen } of isCrowd ? [] : conversation.participants) {
+  for (const { user_id, status, last_seen } of conversation.participants) {
     if (status !== undefined && !from.has(user_id)) {
       next ??= new Map(from);
       next.set(user_id, { user_id, status, last_seen: last_seen ?? null });
