@@ -112,8 +112,14 @@ fn begin_new_life(database: &Path) -> rusqlite::Result<()> {
         "UPDATE meta SET value = (abs(random() % 281474976710655)) + 1 WHERE key = 'epoch';
          UPDATE conversations SET epoch = (SELECT value FROM meta WHERE key = 'epoch');",
     )?;
+    // Before the migration of that name the numbers of messages were kept where those of conversations are.
     step.execute(
         "UPDATE sqlite_sequence SET seq = seq + ?1 WHERE name IN ('messages', 'conversations')",
+        [SKIPPED_IDS],
+    )?;
+    step.execute(
+        "UPDATE meta SET value = max(value, (SELECT coalesce(max(id), 0) FROM messages)) + ?1 \
+         WHERE key = 'message_ids'",
         [SKIPPED_IDS],
     )?;
     step.commit()?;

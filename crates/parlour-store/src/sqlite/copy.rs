@@ -12,7 +12,7 @@ use tokio::{sync::mpsc, task};
 use super::{
     client_ids,
     file::{self, Held, Place},
-    migrate,
+    message_ids, migrate,
 };
 use crate::{
     OpenError,
@@ -175,6 +175,9 @@ impl crate::copy::Side for CopySide {
 
     fn last_id(&mut self, table: &'static Table) -> BoxFuture<'_, Result<i64, CopyError>> {
         Box::pin(self.with(move |connection| {
+            if table.name == "messages" {
+                return Ok(message_ids::last_given(connection)?);
+            }
             let sql = "SELECT seq FROM sqlite_sequence WHERE name = ?1";
             let last = connection.query_row(sql, [table.name], |row| row.get(0)).optional()?;
             Ok(last.unwrap_or_default())
@@ -187,6 +190,9 @@ impl crate::copy::Side for CopySide {
         id: i64,
     ) -> BoxFuture<'_, Result<(), CopyError>> {
         Box::pin(self.with(move |connection| {
+            if table.name == "messages" {
+                return Ok(message_ids::begin_after(connection, id)?);
+            }
             let sql = "UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1";
             if connection.execute(sql, (table.name, id))? == 0 {
                 let sql = "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)";

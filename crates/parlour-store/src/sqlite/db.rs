@@ -9,7 +9,7 @@ use std::{
 use parlour_core::{Error, UserId, model::Profile};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
-use super::{client_ids::ClientIds, unwritten::Unwritten, views::Views};
+use super::{client_ids::ClientIds, message_ids::MessageIds, unwritten::Unwritten, views::Views};
 
 /// Profiles kept at most; past it all are read anew.
 const MOST_PROFILES: usize = 20_000;
@@ -69,6 +69,8 @@ pub(crate) struct Db {
     /// The same.
     client_ids: RefCell<ClientIds>,
     /// The same.
+    message_ids: RefCell<MessageIds>,
+    /// The same.
     unwritten: RefCell<Unwritten>,
 }
 
@@ -80,6 +82,7 @@ impl Db {
             profiles: RefCell::default(),
             views: RefCell::default(),
             client_ids: RefCell::default(),
+            message_ids: RefCell::default(),
             unwritten: RefCell::default(),
         }
     }
@@ -161,6 +164,11 @@ impl Db {
     /// What the writer remembers of client ids.
     pub(super) fn client_ids(&self) -> RefMut<'_, ClientIds> {
         self.client_ids.borrow_mut()
+    }
+
+    /// The numbers that the writer gives.
+    pub(super) fn message_ids(&self) -> RefMut<'_, MessageIds> {
+        self.message_ids.borrow_mut()
     }
 
     /// What the running transaction has yet to write of what its appends have moved.

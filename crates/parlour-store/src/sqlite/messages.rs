@@ -25,7 +25,7 @@ use super::{
     db::{Db, Step},
     directs,
     facts::View,
-    marks, pages,
+    marks, message_ids, pages,
     rows::{self, MESSAGE, int},
     users,
 };
@@ -177,11 +177,13 @@ fn append(
     }
     view.head.latest_at = view.time(context.now);
     let (seq, at) = (view.head.last_seq, view.head.latest_at);
+    let id = message_ids::next(tx.db)?;
     tx.db.run(
-        "INSERT INTO messages \
-           (conversation, seq, change_seq, sender, client_id, content_hash, kind, text, metadata, reply_to, created_at) \
-         VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO messages (id, conversation, seq, change_seq, sender, client_id, content_hash, kind, text, \
+           metadata, reply_to, created_at) \
+         VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         (
+            int(id.0),
             int(new.conversation.0),
             int(seq.0),
             actor.user.as_str(),
@@ -194,7 +196,6 @@ fn append(
             at,
         ),
     )?;
-    let id = MessageId(tx.db.last_id());
     client_ids::add(tx.db, id, key)?;
     tx.db.unwritten().append(new.conversation, &view.head, before)?;
     let message = Arc::new(Message {

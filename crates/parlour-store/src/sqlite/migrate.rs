@@ -20,6 +20,7 @@ pub(super) const ALL: &[Migration] = &[
     migration!("sqlite", "0004_cluster"),
     migration!("sqlite", "0005_changed_messages"),
     migration!("sqlite", "0006_client_ids"),
+    migration!("sqlite", "0007_message_ids"),
 ];
 
 /// Verifies what was applied and returns what is missing.

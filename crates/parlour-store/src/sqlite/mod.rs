@@ -15,6 +15,7 @@ mod file;
 mod lists;
 mod log;
 mod marks;
+mod message_ids;
 mod messages;
 mod migrate;
 mod pages;

@@ -282,6 +282,7 @@ impl Pen {
         self.db.forget_profiles();
         self.db.views().forget();
         self.db.client_ids().forget();
+        self.db.message_ids().forget();
         self.db.unwritten().forget();
         // Some errors roll back by themselves.
         if self.db.connection().is_autocommit() {

@@ -76,7 +76,8 @@ async fn g3_client_ids_from_before_the_table_are_known() {
         "DROP TABLE client_ids; DELETE FROM meta WHERE key = 'client_ids'; \
          CREATE UNIQUE INDEX messages_by_client_id ON messages (conversation, sender, client_id) \
            WHERE client_id IS NOT NULL; \
-         DELETE FROM migrations WHERE name = '0006_client_ids'; PRAGMA user_version = 5",
+         DELETE FROM meta WHERE key = 'message_ids'; \
+         DELETE FROM migrations WHERE version > 5; PRAGMA user_version = 5",
     )
     .unwrap();
     drop(old);

@@ -15,6 +15,7 @@ const ALL: &[&str] = &[
     "0004_cluster",
     "0005_changed_messages",
     "0006_client_ids",
+    "0007_message_ids",
 ];
 
 #[tokio::test]
@@ -171,4 +172,41 @@ async fn a_temporary_database_leaves_nothing() {
     let again =
         parlour_store::open("sqlite::memory:", OpenOptions::default(), Arc::new(Nobody)).await;
     assert_eq!(again.unwrap().heads(vec![id]).await.unwrap(), [], "each is a new one");
+}
+
+/// A file of the time when a table of its own knew the last message's id.
+#[tokio::test]
+async fn message_ids_go_on_where_an_older_file_left_off() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let id = direct(&store).await;
+    let kept = store.append_message(context(&alice()), say(id, "kept")).await.unwrap();
+    store.close().await;
+    let old = folder.connect();
+    old.execute_batch(
+        "PRAGMA writable_schema = ON; \
+         UPDATE sqlite_schema SET sql = replace(sql, 'INTEGER PRIMARY KEY', 'INTEGER PRIMARY KEY AUTOINCREMENT') \
+           WHERE name = 'messages'; \
+         PRAGMA writable_schema = RESET; \
+         INSERT INTO sqlite_sequence (name, seq) VALUES ('messages', 900); \
+         DELETE FROM meta WHERE key = 'message_ids'; \
+         DELETE FROM migrations WHERE version > 6; PRAGMA user_version = 6",
+    )
+    .unwrap();
+    drop(old);
+
+    let store = folder.open().await;
+    let next = store.append_message(context(&alice()), say(id, "new")).await.unwrap();
+    assert_eq!(next.message.id.0, 901, "what was given before is not given again");
+    assert_eq!(store.message(alice(), kept.message.id).await.unwrap().id, kept.message.id);
+    store.close().await;
+    let store = folder.open().await;
+    let next = store.append_message(context(&alice()), say(id, "and after that")).await.unwrap();
+    assert_eq!(next.message.id.0, 902);
+    store.close().await;
+    let new = folder.connect();
+    let ask = |sql| new.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+    assert_eq!(ask("PRAGMA integrity_check"), "ok");
+    let schema = ask("SELECT sql FROM sqlite_schema WHERE name = 'messages'");
+    assert!(!schema.contains("AUTOINCREMENT"), "{schema}");
 }

@@ -16,7 +16,7 @@ use crate::sqlite::{
     batch::Tx,
     client_ids,
     db::{Db, Step},
-    directs, messages as stored,
+    directs, message_ids, messages as stored,
     rows::{self, int, number},
     users,
 };
@@ -117,12 +117,14 @@ fn store(
     };
     let wanted = kept_number(options, &message.host_id);
     let id = match wanted {
-        Some(id) if !tx.db.exists("SELECT 1 FROM messages WHERE id = ?1", [int(id)])? => Some(id),
-        Some(_) => {
-            batch.report.renumbered += 1;
-            None
+        Some(id) if !tx.db.exists("SELECT 1 FROM messages WHERE id = ?1", [int(id)])? => {
+            message_ids::keep(tx.db, MessageId(id));
+            MessageId(id)
         }
-        None => None,
+        taken => {
+            batch.report.renumbered += u64::from(taken.is_some());
+            message_ids::next(tx.db)?
+        }
     };
     let text = message.text.as_deref();
     let metadata = message.metadata.as_deref().filter(|_| text.is_some());
@@ -133,7 +135,7 @@ fn store(
            text, metadata, reply_to, created_at, edited_at, deleted_at) \
          VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         (
-            id.map(int),
+            int(id.0),
             int(log.id.0),
             int(seq.0),
             message.sender.as_str(),
@@ -148,11 +150,10 @@ fn store(
             message.deleted_at.filter(|_| text.is_none()),
         ),
     )?;
-    let id = tx.db.last_id();
     let key = client_ids::key(log.id, &message.sender, &message.client_id);
-    client_ids::add_imported(tx.db, MessageId(id), key)?;
+    client_ids::add_imported(tx.db, id, key)?;
     let (source, host_id) = (&options.source, &message.host_id);
-    keys::keep(tx.db, source, KeyKind::Message, host_id, id, &state(message))?;
+    keys::keep(tx.db, source, KeyKind::Message, host_id, id.0, &state(message))?;
     batch.report.messages += 1;
     Ok(())
 }

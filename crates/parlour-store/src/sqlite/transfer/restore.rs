@@ -16,6 +16,7 @@ use crate::sqlite::{
     batch::Tx,
     client_ids,
     db::{Db, Step},
+    message_ids,
     rows::{self, int},
     users,
 };
@@ -321,6 +322,7 @@ fn message(db: &Db, row: &DumpedMessage) -> rusqlite::Result<Stored> {
     if let Stored::New = stored {
         let key = client_ids::key(row.conversation, &row.sender, &row.client_id);
         client_ids::add_imported(db, row.id, key)?;
+        message_ids::keep(db, row.id);
     }
     Ok(stored)
 }
