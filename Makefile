@@ -37,7 +37,7 @@ simulate: ## The real server in a simulated network, seed after seed (SEEDS=, MI
 bench: ## Measure beside the floors and other servers, the short form; writes docs/benchmarks
 	@scripts/bench.sh
 
-bench-full: ## The same at length, three times, after installing the other servers
+bench-full: ## The same at length, Parlour and the floors three times, after installing the other servers
 	@scripts/bench.sh full
 
 autobahn: ## The Autobahn suite against the WebSocket codec (needs Python 2.7)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures Parlour beside the floors and the other servers, and writes docs/benchmarks. With `full` it installs the other servers that are
-# missing and measures everything three times. Other arguments go to parlour-bench: scripts/bench.sh --targets parlour-native --scenarios idle
+# missing and measures everything, Parlour and the floors three times. Other arguments go to parlour-bench: scripts/bench.sh --targets parlour-native --scenarios idle
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"

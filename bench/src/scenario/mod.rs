@@ -74,6 +74,11 @@ const fn room(name: &'static str, once: Once) -> Scenario {
     Scenario { name, shape: Shape::Room, what: What::Once(once), is_for: |_| true }
 }
 
+/// What people cost, who are connected or hear what is said, does not depend on the database of Parlour.
+fn needs_no_server_beside(target: &Target) -> bool {
+    target.program != Program::Parlour(Engine::Postgres)
+}
+
 /// All that there are.
 pub const SCENARIOS: &[Scenario] = &[
     pairs("idle", crowds::idle),
@@ -92,13 +97,13 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "growth-connections",
         shape: Shape::Pairs,
         what: What::Crowds(crowds::growth, &[1_000, 2_000, 5_000, 10_000, 18_000]),
-        is_for: |_| true,
+        is_for: needs_no_server_beside,
     },
     Scenario {
         name: "growth-rooms",
         shape: Shape::Room,
         what: What::Crowds(talk::room, &[10, 100, 1_000, 10_000]),
-        is_for: |_| true,
+        is_for: needs_no_server_beside,
     },
     Scenario {
         name: "growth-messages",
@@ -134,6 +139,12 @@ pub fn named(name: &str) -> Result<Scenario> {
 }
 
 impl Scenario {
+    /// Whether it is measured at several points.
+    #[must_use]
+    pub const fn is_curve(&self) -> bool {
+        !matches!(self.what, What::Once(_))
+    }
+
     /// Whether more and more people connect.
     #[must_use]
     pub const fn has_crowds(&self) -> bool {

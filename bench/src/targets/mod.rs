@@ -141,6 +141,20 @@ pub const SHORT: &[&str] = &[
     "nchan",
 ];
 
+/// Those that the long form measures in each of its runs.
+pub const REPEATED: &[&str] = &[
+    "floor-relay",
+    "floor-store",
+    "parlour-native",
+    "parlour-direct",
+    "parlour-room",
+    "parlour-pusher",
+    "parlour-native-postgres",
+];
+
+/// Those of which it draws curves.
+pub const CURVES: &[&str] = &["floor-relay", "parlour-native", "parlour-native-postgres"];
+
 const fn channels(
     name: &'static str,
     folder: &'static str,

@@ -44,10 +44,7 @@ pub(crate) struct Conn {
     began_as: &'static dyn Dialect,
     /// What its first frame made of it, where the configuration leaves that open.
     became: OnceLock<&'static dyn Dialect>,
-    /// Live events that wait until a resume has sent what came before them.
-    held: Mutex<Option<Held>>,
-    /// What has been sent by replay although the hub has not come so far; freed soon after a resume.
-    floors: Mutex<Option<Box<HashMap<ConversationId, Seq>>>>,
+    gate: Mutex<Gate>,
     /// How far its client has what it was sent, for clients that keep no position.
     pub(crate) track: Option<Arc<Track>>,
     /// Events are put into the queue: a resume has begun.
@@ -71,6 +68,33 @@ pub(crate) struct SignIn {
     pub(crate) expires_at: AtomicI64,
     pub(crate) issued_at: AtomicI64,
     pub(crate) warned: AtomicBool,
+}
+
+/// What keeps live events back during a resume, and those that it repeats after it.
+#[derive(Default)]
+struct Gate {
+    /// They wait until the resume has sent what came before them.
+    held: Option<Held>,
+    /// What has been sent by replay although the hub has not come so far. A conversation that has passed is forgotten, and
+    /// all soon after the resume.
+    floors: Option<Box<HashMap<ConversationId, Seq>>>,
+}
+
+impl Gate {
+    /// Whether a Change has been sent by replay already.
+    fn repeats(&mut self, conversation: ConversationId, seq: Seq) -> bool {
+        let Some(floors) = &mut self.floors else { return false };
+        let Some(floor) = floors.get(&conversation) else { return false };
+        if seq <= *floor {
+            return true;
+        }
+        // The hub has passed it, and does not come back.
+        floors.remove(&conversation);
+        if floors.is_empty() {
+            self.floors = None;
+        }
+        false
+    }
 }
 
 /// Live events that wait.
@@ -116,8 +140,7 @@ impl Conn {
             transport,
             began_as: dialect,
             became: OnceLock::new(),
-            held: Mutex::default(),
-            floors: Mutex::default(),
+            gate: Mutex::default(),
             track: (!dialect.keeps_position()).then(Arc::default),
             listening: AtomicBool::new(false),
             streaming: AtomicBool::new(false),
@@ -182,13 +205,11 @@ impl Conn {
         if self.ended.load(Relaxed) {
             return false;
         }
-        if let Some((conversation, seq)) = item.mark
-            && self.is_below_floor(conversation, seq)
-        {
+        let mut gate = self.gate.lock();
+        if item.mark.is_some_and(|(conversation, seq)| gate.repeats(conversation, seq)) {
             return false;
         }
-        let mut held = self.held.lock();
-        let Some(waiting) = &mut *held else { return self.link.push(item) };
+        let Some(waiting) = &mut gate.held else { return self.link.push(item) };
         // As in the queue itself, Signals may take a quarter of the room.
         let part = if item.durability == Durability::Ephemeral { 4 } else { 1 };
         let (frames, bytes) = (waiting.items.len() + 1, waiting.bytes + item.frame.len());
@@ -198,7 +219,7 @@ impl Conn {
         waiting.bytes = bytes;
         waiting.items.push(item);
         let fits = self.link.has_room_for(frames, bytes);
-        drop(held);
+        drop(gate);
         if !fits {
             self.link.close(&Close::SLOW_CONSUMER);
         }
@@ -249,7 +270,7 @@ impl Conn {
 
     /// Holds live events back until [`Conn::release`].
     pub(crate) fn hold(&self) {
-        self.held.lock().get_or_insert_default();
+        self.gate.lock().held.get_or_insert_default();
         self.listening.store(true, Relaxed);
     }
 
@@ -260,11 +281,11 @@ impl Conn {
         floors: HashMap<ConversationId, Seq>,
         covered: impl Fn(ConversationId, Seq) -> bool,
     ) {
+        let mut gate = self.gate.lock();
         if !floors.is_empty() {
-            *self.floors.lock() = Some(Box::new(floors));
+            gate.floors = Some(Box::new(floors));
         }
-        let mut held = self.held.lock();
-        for item in held.take().unwrap_or_default().items {
+        for item in gate.held.take().unwrap_or_default().items {
             if !item.mark.is_some_and(|(conversation, seq)| covered(conversation, seq)) {
                 self.link.push(item);
             }
@@ -280,12 +301,7 @@ impl Conn {
 
     /// Forgets the floors of the last resume; the hub has long passed them.
     pub(crate) fn drop_floors(&self) {
-        self.floors.lock().take();
-    }
-
-    fn is_below_floor(&self, conversation: ConversationId, seq: Seq) -> bool {
-        let floors = self.floors.lock();
-        floors.as_ref().and_then(|f| f.get(&conversation)).is_some_and(|floor| seq <= *floor)
+        self.gate.lock().floors = None;
     }
 
     /// Ends it: a socket's only connection with its socket, a Pusher channel alone where only that is meant.

@@ -378,9 +378,9 @@ const GATHER: usize = 64;
 /// Writes until everything is out (`true`) or the socket takes no more (`false`).
 fn write_queue(socket: &Socket, queue: &mut SendQueue) -> io::Result<bool> {
     while !queue.is_empty() {
-        let mut slices = [io::IoSlice::new(&[]); GATHER];
-        let count = queue.slices(&mut slices);
-        match socket.try_write_vectored(slices.get(..count).unwrap_or_default()) {
+        // Most often there is one frame alone, and the plain call is the cheaper one.
+        let only = queue.only_slice().map(|only| socket.try_write(only));
+        match only.unwrap_or_else(|| write_many(socket, queue)) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => queue.advance(written),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
@@ -389,4 +389,10 @@ fn write_queue(socket: &Socket, queue: &mut SendQueue) -> io::Result<bool> {
         }
     }
     Ok(true)
+}
+
+fn write_many(socket: &Socket, queue: &SendQueue) -> io::Result<usize> {
+    let mut slices = [io::IoSlice::new(&[]); GATHER];
+    let count = queue.slices(&mut slices);
+    socket.try_write_vectored(slices.get(..count).unwrap_or_default())
 }

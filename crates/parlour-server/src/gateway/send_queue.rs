@@ -1,6 +1,6 @@
 //! The bounded queue of one connection: in bytes and in frames, Signals dropped first.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, io, mem, sync::Arc};
 
 use parlour_core::{ConversationId, Seq, event::Durability, limits::Limits};
 use parlour_store::mutant;
@@ -37,10 +37,64 @@ pub(crate) enum Pushed {
     Overflow,
 }
 
+/// Items in a row. Mostly there is one at most, which needs no memory of its own.
+#[derive(Default, Debug)]
+struct Row {
+    /// None where nothing waits.
+    first: Option<Item>,
+    rest: VecDeque<Item>,
+}
+
+impl Row {
+    const fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.rest.len()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Item> {
+        self.first.iter().chain(&self.rest)
+    }
+
+    fn push_back(&mut self, item: Item) {
+        if self.first.is_none() {
+            self.first = Some(item);
+        } else {
+            self.rest.push_back(item);
+        }
+    }
+
+    fn pop_front(&mut self) -> Option<Item> {
+        let first = self.first.take();
+        self.move_up();
+        first
+    }
+
+    fn retain(&mut self, mut keep: impl FnMut(&Item) -> bool) {
+        if self.first.as_ref().is_some_and(|first| !keep(first)) {
+            self.first = None;
+        }
+        self.rest.retain(keep);
+        if self.first.is_none() {
+            self.move_up();
+        }
+    }
+
+    fn move_up(&mut self) {
+        self.first = self.rest.pop_front();
+        if self.first.is_none() && self.rest.capacity() > 0 {
+            // An idle connection holds no buffer.
+            self.rest = VecDeque::new();
+        }
+    }
+}
+
 /// Frames in the order in which they will be written. Not locked: its owner does that.
 #[derive(Default, Debug)]
 pub(crate) struct SendQueue {
-    items: VecDeque<Item>,
+    items: Row,
     bytes: usize,
     /// Bytes of the first frame that are written already.
     written: usize,
@@ -78,8 +132,8 @@ impl SendQueue {
         }
         self.push_ahead(item);
         if mutant("swap_frames") && self.items.len() > 2 {
-            let last = self.items.len() - 1;
-            self.items.swap(last, last - 1);
+            let last = self.items.rest.len() - 1;
+            self.items.rest.swap(last, last - 1);
         }
         Pushed::Queued
     }
@@ -108,7 +162,8 @@ impl SendQueue {
     /// Forgets everything but a frame that is half written, and ends with this one.
     pub(crate) fn close_with(&mut self, last: Option<Frame>) {
         let half = if self.written > 0 { self.items.pop_front() } else { None };
-        for item in self.items.drain(..) {
+        let Row { first, rest } = mem::take(&mut self.items);
+        for item in first.into_iter().chain(rest) {
             // Not sent is not proved: who comes back gets it.
             if let Item { mark: Some((at, seq)), track: Some(track), .. } = item {
                 self.ledger.get_or_insert_default().wrote(&track, at, seq);
@@ -125,16 +180,21 @@ impl SendQueue {
     pub(crate) fn pop(&mut self) -> Option<Item> {
         let item = self.items.pop_front()?;
         self.bytes -= item.frame.len();
-        self.free_when_empty();
         Some(item)
     }
 
+    /// The bytes that are due, where they are those of one frame.
+    pub(crate) fn only_slice(&self) -> Option<&[u8]> {
+        let Row { first: Some(only), rest } = &self.items else { return None };
+        if rest.is_empty() { only.frame.as_bytes().get(self.written..) } else { None }
+    }
+
     /// The bytes that are due, in at most as many slices as there is room for.
-    pub(crate) fn slices<'a>(&'a self, out: &mut [std::io::IoSlice<'a>]) -> usize {
+    pub(crate) fn slices<'a>(&'a self, out: &mut [io::IoSlice<'a>]) -> usize {
         let mut count = 0;
-        for (slot, item) in out.iter_mut().zip(&self.items) {
+        for (slot, item) in out.iter_mut().zip(self.items.iter()) {
             let skip = if count == 0 { self.written } else { 0 };
-            *slot = std::io::IoSlice::new(item.frame.as_bytes().get(skip..).unwrap_or_default());
+            *slot = io::IoSlice::new(item.frame.as_bytes().get(skip..).unwrap_or_default());
             count += 1;
         }
         count
@@ -142,7 +202,7 @@ impl SendQueue {
 
     /// So many bytes of what is due have been written.
     pub(crate) fn advance(&mut self, mut bytes: usize) {
-        while let Some(first) = self.items.front() {
+        while let Some(first) = &self.items.first {
             let due = first.frame.len() - self.written;
             if bytes < due {
                 self.written += bytes;
@@ -156,14 +216,6 @@ impl SendQueue {
             {
                 self.ledger.get_or_insert_default().wrote(&track, at, seq);
             }
-        }
-        self.free_when_empty();
-    }
-
-    /// An idle connection holds no buffer.
-    fn free_when_empty(&mut self) {
-        if self.items.is_empty() {
-            self.items = VecDeque::new();
         }
     }
 
@@ -232,7 +284,7 @@ mod tests {
         queue.push(item(10, Durability::Durable, 2), &limits);
         queue.advance(5);
         queue.close_with(Some(Frame::close(4508, "slow_consumer")));
-        let mut slices = [std::io::IoSlice::new(&[]); 8];
+        let mut slices = [io::IoSlice::new(&[]); 8];
         assert_eq!(queue.slices(&mut slices), 2);
         assert_eq!(slices[0].len(), 7);
         assert_eq!(slices[1][0], 0x88);

@@ -109,13 +109,18 @@ impl Socket {
         }
     }
 
+    /// Writes one slice as far as it can.
+    pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.try_write(bytes),
+            Self::Other(other) => other.try_write_vectored(&[io::IoSlice::new(bytes)]),
+        }
+    }
+
+    /// The same with several.
     pub(crate) fn try_write_vectored(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => match slices {
-                // Most often there is one frame alone, and the plain call is the cheaper one.
-                [only] => stream.try_write(only),
-                _ => stream.try_write_vectored(slices),
-            },
+            Self::Tcp(stream) => stream.try_write_vectored(slices),
             Self::Other(other) => other.try_write_vectored(slices),
         }
     }

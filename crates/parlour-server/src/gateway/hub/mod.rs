@@ -37,6 +37,7 @@ use parlour_core::{
 };
 use parlour_wire::{Notice, Place, Scene, Settings};
 use slab::Slab;
+use smallvec::SmallVec;
 
 pub(crate) use self::{
     admit::Admitted, deliver::Hole, remote::Standing, subscribe::Loading, voice::in_parts,
@@ -89,7 +90,8 @@ struct State {
 struct Slot {
     user: UserId,
     profile: Arc<Profile>,
-    conns: Vec<Arc<Conn>>,
+    /// Mostly one, which is found without another look into memory.
+    conns: SmallVec<[Arc<Conn>; 1]>,
     conversations: Vec<ConversationId>,
     /// Those with whom no presence and typing is exchanged, because one has blocked the other.
     hidden: Vec<UserId>,

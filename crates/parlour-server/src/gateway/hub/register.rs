@@ -3,6 +3,7 @@
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use parlour_core::{UserId, model::Profile, port::bus::Topic, presence::Presence};
+use smallvec::SmallVec;
 
 use super::{Hub, Refused, Slot, State, flush};
 use crate::gateway::{close::Close, conn::Conn, link::Link};
@@ -125,7 +126,7 @@ impl State {
         let id = self.slots.insert(Slot {
             user: profile.id.clone(),
             profile: profile.clone(),
-            conns: Vec::new(),
+            conns: SmallVec::new(),
             conversations: Vec::new(),
             hidden: Vec::new(),
             presence: Presence::default(),
