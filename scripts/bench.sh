@@ -42,7 +42,9 @@ about() {
 version() { { "$@" 2>/dev/null || echo "no $(basename "$1")"; } | head -n 1; }
 
 mkdir -p "$out"
-about >"$out/about.md"
+# Asked before the file is opened, which alters the checkout.
+told=$(about)
+echo "$told" >"$out/about.md"
 # A connection needs a file descriptor on both sides.
 ulimit -n "$(ulimit -H -n)"
 exec "$programs/parlour-bench" "${form[@]}" --out "$out" "$@"

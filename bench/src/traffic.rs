@@ -12,8 +12,8 @@ use crate::{
     text::Text,
 };
 
-/// How long nothing may happen anywhere, at the end, until what is missing is lost.
-const PATIENCE: u64 = 3_000_000;
+/// The usual [`Plan::patience`].
+pub const PATIENCE: Duration = Duration::from_secs(3);
 
 /// In a closed loop nothing happens for so long when all wait for what is lost: then they give it up and go on.
 const QUIET: u64 = 1_000_000;
@@ -53,6 +53,9 @@ pub struct Plan {
     pub length: usize,
     /// So many messages may be open in all; when there are more the run is over, and [`Outcome::overloaded`].
     pub most_open: f64,
+    /// How long nothing may happen anywhere, at the end, until what is missing is lost. Who carries out many things side by
+    /// side may be busy for long before the first is through.
+    pub patience: Duration,
 }
 
 /// What came of it.
@@ -212,7 +215,8 @@ impl Traffic {
             if is_over && self.open == 0 {
                 return Ok(());
             }
-            if is_over && now.saturating_sub(self.last) > PATIENCE {
+            let quiet = Duration::from_micros(now.saturating_sub(self.last));
+            if is_over && quiet > self.plan.patience {
                 return Ok(());
             }
             if !is_over {

@@ -4,7 +4,7 @@ use super::{
     Chart,
     figure::Figure,
     number,
-    scenarios::{self, Measure, Side, title},
+    scenarios::{self, Measure, RELAYING, Side, stores_nothing, title},
     story::{Course, Story, Tale},
 };
 
@@ -38,7 +38,9 @@ fn table(head: &[String], rows: &[Vec<String>]) -> String {
 
 /// Our variants as multiples of the floor.
 fn against_floors(story: &Story) -> String {
-    let ours = story.targets(Side::Ours);
+    let mut ours = story.targets(Side::Ours);
+    // What it relays must not be compared with a floor that stores.
+    ours.retain(|target| *target != RELAYING);
     let mut head = vec!["what".to_owned(), "floor".to_owned()];
     head.extend(ours.iter().map(|target| title(target)));
     let rows = story.tales.iter().flat_map(|tale| {
@@ -64,33 +66,45 @@ fn against_floors(story: &Story) -> String {
     )
 }
 
-/// The others as multiples of ours.
+/// The others as multiples of ours: of what is stored, and of what is only relayed.
 fn against_peers(story: &Story) -> String {
-    let peers = story.targets(Side::Peer);
-    let Some(reference) = story.reference() else { return String::new() };
-    let mut head = vec!["what".to_owned(), title(reference)];
-    head.extend(peers.iter().map(|target| title(target)));
+    let mut text = String::new();
+    if let Some(table) =
+        story.reference().and_then(|ours| compared(story, ours, &story.targets(Side::Peer)))
+    {
+        text.push_str(&format!(
+            "## Against other servers\n\nHow many times as much they need, or how many times less they reach: above 1.00× \
+             Parlour is ahead. Parlour signs everybody in, checks every message and has it on the disk before anybody sees \
+             it; what the others store is said in `bench/peers/README.md`.\n\n{table}"
+        ));
+    }
+    let others: Vec<_> =
+        story.all_targets().into_iter().filter(|target| stores_nothing(target)).collect();
+    if let Some(table) = compared(story, RELAYING, &others) {
+        text.push_str(&format!(
+            "### Where nobody stores anything\n\nThe same of a Pusher channel of Parlour that is none of the chat's, as Sockudo \
+             has them and no others: it stores nothing either.\n\n{table}"
+        ));
+    }
+    text
+}
+
+/// One of ours, and the others as multiples of it; `None` where nothing can be compared.
+fn compared(story: &Story, ours: &str, others: &[&str]) -> Option<String> {
+    let mut head = vec!["what".to_owned(), title(ours)];
+    head.extend(others.iter().map(|target| title(target)));
     let rows = story.tales.iter().flat_map(|tale| {
-        let peers = &peers;
         tale.kind.measures.iter().filter_map(move |measure| {
-            let ours = tale.value(reference, measure)?;
+            let ours = tale.value(ours, measure)?;
             let mut row = vec![tale.what(measure), told(ours, measure)];
             let ratio =
                 |target: &&str| times(measure.times_worse(tale.value(target, measure)?, ours));
-            row.extend(peers.iter().map(|target| ratio(target).unwrap_or_else(nothing)));
+            row.extend(others.iter().map(|target| ratio(target).unwrap_or_else(nothing)));
             row.iter().skip(2).any(|cell| *cell != nothing()).then_some(row)
         })
     });
     let rows: Vec<_> = rows.collect();
-    if rows.is_empty() {
-        return String::new();
-    }
-    format!(
-        "## Against other servers\n\nHow many times as much they need, or how many times less they reach: above 1.00× \
-         Parlour is ahead. Parlour signs everybody in, checks every message and has it on the disk before anybody sees \
-         it; what the others store is said in `bench/peers/README.md`.\n\n{}",
-        table(&head, &rows)
-    )
+    (!rows.is_empty()).then(|| table(&head, &rows))
 }
 
 /// Who lost what.

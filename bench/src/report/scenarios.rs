@@ -180,6 +180,15 @@ pub(super) enum Side {
     Peer,
 }
 
+/// The variant of ours that stores nothing.
+pub(super) const RELAYING: &str = "parlour-pusher";
+
+/// Whether another target stores nothing either.
+#[must_use]
+pub(super) fn stores_nothing(target: &str) -> bool {
+    matches!(target, RELAY | "sockudo" | "nchan" | "socketio")
+}
+
 /// What the target of a name is.
 #[must_use]
 pub(super) fn side(target: &str) -> Side {

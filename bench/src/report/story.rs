@@ -66,9 +66,17 @@ impl Story {
     /// The targets of a side, in the order of the figures.
     #[must_use]
     pub(super) fn targets(&self, wanted: Side) -> Vec<&str> {
+        let mut targets = self.all_targets();
+        targets.retain(|target| side(target) == wanted);
+        targets
+    }
+
+    /// Those of all sides.
+    #[must_use]
+    pub(super) fn all_targets(&self) -> Vec<&str> {
         let mut targets: Vec<&str> = Vec::new();
-        let all = self.tales.iter().filter(|tale| !tale.grows()).flat_map(|tale| &tale.figures);
-        for figure in all.filter(|figure| side(&figure.target) == wanted) {
+        for figure in self.tales.iter().filter(|tale| !tale.grows()).flat_map(|tale| &tale.figures)
+        {
             if !targets.contains(&figure.target.as_str()) {
                 targets.push(&figure.target);
             }

@@ -11,6 +11,8 @@ const SAMPLE: &str = r#"
 {"target":"parlour-native","scenario":"pairs-16","run":1,"per_second":32000.0,"p50_ms":5.0,"p99_ms":11.0,"cpu_ms_per_1000":31.2,"lost":0}
 {"target":"channels-daphne-redis-sqlite","scenario":"pairs-16","run":1,"per_second":240.0,"p50_ms":90.0,"p99_ms":400.0,"cpu_ms_per_1000":3324.0,"lost":12,"note":"its generator | was idle"}
 {"target":"socketio","scenario":"pairs-16","run":1,"per_second":25600.0,"p50_ms":6.0,"p99_ms":20.0,"cpu_ms_per_1000":33.0,"lost":0}
+{"target":"floor-relay","scenario":"pairs-16","run":1,"per_second":100000.0,"cpu_ms_per_1000":6.0,"lost":0}
+{"target":"parlour-pusher","scenario":"pairs-16","run":1,"per_second":80000.0,"cpu_ms_per_1000":7.5,"lost":0}
 {"target":"floor-relay","scenario":"idle","run":1,"rss_kib_before":4096,"rss_kib_after":12000,"kib_per_connection":1.3}
 {"target":"parlour-native","scenario":"idle","run":1,"rss_kib_before":9000,"rss_kib_after":24000,"kib_per_connection":2.6}
 {"target":"socketio","scenario":"idle","run":1,"rss_kib_before":60000,"rss_kib_after":150000,"kib_per_connection":18.0}
@@ -47,6 +49,8 @@ fn figures_become_a_page_with_charts() {
         // Rates: fewer is worse.
         "| 32,000/s | 133× | 1.25× |",
         "| 2.6 KiB | – | 6.9× |",
+        "| what | Parlour, Pusher | floor: relay | Socket.IO |",
+        "| 100 pairs, each with 16 messages under way: CPU per 1,000 deliveries | 7.5 ms | 0.80× | 4.4× |",
         "12 lost",
         "its generator / was idle",
         "| Parlour, native | 18,000 |",

@@ -19,6 +19,9 @@ const FIRST: usize = 10;
 /// How often memory is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How long after a storm nothing may arrive until what was said is lost: thousands say something at once.
+const STORM_PATIENCE: Duration = Duration::from_secs(60);
+
 /// Memory that changes by less between two looks is steady.
 const STEADY_KIB: u64 = 64;
 
@@ -84,8 +87,8 @@ pub(super) fn storm(setting: &Setting<'_>) -> Result<Figures> {
 
     let senders = (0..count).step_by(2).collect();
     // Each has time for one message.
-    let plan =
-        Plan { time: Duration::ZERO, ..talk::plan(setting, senders, false, Pace::Closed(1)) };
+    let plan = talk::plan(setting, senders, false, Pace::Closed(1));
+    let plan = Plan { time: Duration::ZERO, patience: STORM_PATIENCE, ..plan };
     let mut outcome = traffic::run(&mut clients, plan)?;
     let mut figures = Figures::default();
     figures.take(&mut outcome, 0.0);

@@ -7,13 +7,14 @@ use crate::{
     figures::Figures,
     targets::{Cast, Processes, Start},
     text,
-    traffic::{Pace, Plan},
+    traffic::{PATIENCE, Pace, Plan},
 };
 
 /// A plan for everybody who connects; the other one of a pair, or all of a room, hear it.
 pub(super) fn plan(setting: &Setting<'_>, senders: Vec<usize>, to_all: bool, pace: Pace) -> Plan {
     let (time, length) = (setting.size.time, text::LENGTH);
-    Plan { run: 1, senders, to_all, deaf: 0..0, pace, time, length, most_open: f64::INFINITY }
+    let most_open = f64::INFINITY;
+    Plan { run: 1, senders, to_all, deaf: 0..0, pace, time, length, most_open, patience: PATIENCE }
 }
 
 /// Pairs, each of whose first ones has so many messages open.

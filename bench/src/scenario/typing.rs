@@ -20,7 +20,7 @@ use crate::{
 const INTERVAL: Duration = Duration::from_millis(1_250);
 
 /// How long nothing may arrive until the rest is lost.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The first of each pair types, at a steady pace.
 struct Typing {

@@ -30,6 +30,7 @@ fn run(misdeed: Misdeed, in_room: bool) -> Outcome {
         time: Duration::from_millis(1_000),
         length: text::LENGTH,
         most_open: f64::INFINITY,
+        patience: traffic::PATIENCE,
     };
     traffic::run(&mut clients, plan).unwrap()
 }
@@ -100,6 +101,7 @@ fn a_closed_loop_goes_on_when_messages_are_lost() {
         time: Duration::from_secs(3),
         length: text::LENGTH,
         most_open: f64::INFINITY,
+        patience: traffic::PATIENCE,
     };
     let outcome = traffic::run(&mut clients, plan).unwrap();
     // All windows are full of lost ones after 800 messages.
