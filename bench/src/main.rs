@@ -109,10 +109,12 @@ fn main() -> Result<()> {
 /// and curves drawn of everybody; who names what he wants gets it.
 fn is_due(arguments: &Arguments, run: u64, scenario: &Scenario, target: &Target) -> bool {
     let is_whole = arguments.targets.is_empty() && arguments.scenarios.is_empty();
-    match (is_whole && !arguments.short, scenario.is_curve()) {
-        (false, _) => true,
-        (true, true) => run == 1 && targets::CURVES.contains(&target.name),
-        (true, false) => run == 1 || targets::REPEATED.contains(&target.name),
+    if arguments.short || !is_whole {
+        return true;
+    }
+    match scenario.is_curve() {
+        true => run == 1 && targets::CURVES.contains(&target.name),
+        false => run == 1 || target.is_repeated(),
     }
 }
 

@@ -74,8 +74,8 @@ const fn room(name: &'static str, once: Once) -> Scenario {
     Scenario { name, shape: Shape::Room, what: What::Once(once), is_for: |_| true }
 }
 
-/// What people cost, who are connected or hear what is said, does not depend on the database of Parlour.
-fn needs_no_server_beside(target: &Target) -> bool {
+/// All, but Parlour on one database only: what people cost who are connected, or hear what is said, does not depend on it.
+fn on_one_database(target: &Target) -> bool {
     target.program != Program::Parlour(Engine::Postgres)
 }
 
@@ -97,13 +97,13 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "growth-connections",
         shape: Shape::Pairs,
         what: What::Crowds(crowds::growth, &[1_000, 2_000, 5_000, 10_000, 18_000]),
-        is_for: needs_no_server_beside,
+        is_for: on_one_database,
     },
     Scenario {
         name: "growth-rooms",
         shape: Shape::Room,
         what: What::Crowds(talk::room, &[10, 100, 1_000, 10_000]),
-        is_for: needs_no_server_beside,
+        is_for: on_one_database,
     },
     Scenario {
         name: "growth-messages",

@@ -91,6 +91,18 @@ pub struct Target {
     pub speech: Speech,
 }
 
+impl Target {
+    /// Whether the long form measures it in each of its runs: the floors and Parlour, of whose dialects one on PostgreSQL says enough.
+    #[must_use]
+    pub fn is_repeated(&self) -> bool {
+        match self.program {
+            Program::Floor(_) | Program::Parlour(Engine::Sqlite) => true,
+            Program::Parlour(Engine::Postgres) => self.speech == Speech::Native,
+            Program::Peer(..) => false,
+        }
+    }
+}
+
 const fn target(name: &'static str, program: Program, speech: Speech) -> Target {
     Target { name, program, speech }
 }
@@ -141,18 +153,7 @@ pub const SHORT: &[&str] = &[
     "nchan",
 ];
 
-/// Those that the long form measures in each of its runs.
-pub const REPEATED: &[&str] = &[
-    "floor-relay",
-    "floor-store",
-    "parlour-native",
-    "parlour-direct",
-    "parlour-room",
-    "parlour-pusher",
-    "parlour-native-postgres",
-];
-
-/// Those of which it draws curves.
+/// Those of which the long form draws curves.
 pub const CURVES: &[&str] = &["floor-relay", "parlour-native", "parlour-native-postgres"];
 
 const fn channels(

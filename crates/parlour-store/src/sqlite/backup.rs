@@ -7,12 +7,13 @@ use std::{
 };
 
 use rusqlite::{
-    Connection, OpenFlags,
+    Connection, OpenFlags, OptionalExtension,
     backup::{Backup, StepResult},
 };
 
 use super::{
     file::{self, Held, Place, beside},
+    message_ids,
     migrate::{self, database_error},
 };
 use crate::{OpenError, RestoreError, SKIPPED_IDS};
@@ -112,16 +113,14 @@ fn begin_new_life(database: &Path) -> rusqlite::Result<()> {
         "UPDATE meta SET value = (abs(random() % 281474976710655)) + 1 WHERE key = 'epoch';
          UPDATE conversations SET epoch = (SELECT value FROM meta WHERE key = 'epoch');",
     )?;
-    // Before the migration of that name the numbers of messages were kept where those of conversations are.
+    // The numbers of messages were once kept there too: a backup may be as old.
     step.execute(
         "UPDATE sqlite_sequence SET seq = seq + ?1 WHERE name IN ('messages', 'conversations')",
         [SKIPPED_IDS],
     )?;
-    step.execute(
-        "UPDATE meta SET value = max(value, (SELECT coalesce(max(id), 0) FROM messages)) + ?1 \
-         WHERE key = 'message_ids'",
-        [SKIPPED_IDS],
-    )?;
+    if let Some(last) = message_ids::last_given(&step).optional()? {
+        message_ids::begin_after(&step, last.saturating_add(SKIPPED_IDS))?;
+    }
     step.commit()?;
     // Without a log beside it, the file alone is the database.
     connection.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))

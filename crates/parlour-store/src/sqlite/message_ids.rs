@@ -38,7 +38,7 @@ pub(super) fn keep(db: &Db, id: MessageId) {
     ids.0 = ids.0.map(|last| last.max(int(id.0)));
 }
 
-/// The last number that was given; zero before the first.
+/// The last number that was given; zero before the first. No row, where the migration of this name was not applied yet.
 pub(super) fn last_given(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row(
         "SELECT max(value, (SELECT coalesce(max(id), 0) FROM messages)) FROM meta WHERE key = 'message_ids'",

@@ -95,6 +95,23 @@ async fn g24_what_comes_back_has_a_new_life_and_gives_no_id_again() {
     assert_eq!(said.epoch, new.epoch);
 }
 
+/// The same of a backup of the time when a table of its own knew the last message's id.
+#[tokio::test]
+async fn g24_an_older_backup_gives_no_id_again() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let id = direct(&store).await;
+    store.append_message(context(&alice()), say(id, "kept")).await.unwrap();
+    store.close().await;
+    folder.become_older_than_message_ids(900);
+    let backup = folder.path().join("backup");
+    back_up(&folder.url(), &backup).unwrap();
+    restore(&folder.url(), &backup, true).unwrap();
+    let store = folder.open().await;
+    let said = store.append_message(context(&alice()), say(id, "other")).await.unwrap();
+    assert!(said.message.id.0 > 1_000_000, "{}", said.message.id);
+}
+
 #[tokio::test]
 async fn a_log_is_renewed_where_it_is() {
     let folder = Folder::new();

@@ -182,18 +182,7 @@ async fn message_ids_go_on_where_an_older_file_left_off() {
     let id = direct(&store).await;
     let kept = store.append_message(context(&alice()), say(id, "kept")).await.unwrap();
     store.close().await;
-    let old = folder.connect();
-    old.execute_batch(
-        "PRAGMA writable_schema = ON; \
-         UPDATE sqlite_schema SET sql = replace(sql, 'INTEGER PRIMARY KEY', 'INTEGER PRIMARY KEY AUTOINCREMENT') \
-           WHERE name = 'messages'; \
-         PRAGMA writable_schema = RESET; \
-         INSERT INTO sqlite_sequence (name, seq) VALUES ('messages', 900); \
-         DELETE FROM meta WHERE key = 'message_ids'; \
-         DELETE FROM migrations WHERE version > 6; PRAGMA user_version = 6",
-    )
-    .unwrap();
-    drop(old);
+    folder.become_older_than_message_ids(900);
 
     let store = folder.open().await;
     let next = store.append_message(context(&alice()), say(id, "new")).await.unwrap();

@@ -41,6 +41,20 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
+    /// Makes of the closed database one of the time when a table of its own knew the last message's id.
+    pub(crate) fn become_older_than_message_ids(&self, last: i64) {
+        let sql = format!(
+            "PRAGMA writable_schema = ON; \
+             UPDATE sqlite_schema SET sql = replace(sql, 'INTEGER PRIMARY KEY', 'INTEGER PRIMARY KEY AUTOINCREMENT') \
+               WHERE name = 'messages'; \
+             PRAGMA writable_schema = RESET; \
+             INSERT INTO sqlite_sequence (name, seq) VALUES ('messages', {last}); \
+             DELETE FROM meta WHERE key = 'message_ids'; \
+             DELETE FROM migrations WHERE version > 6; PRAGMA user_version = 6"
+        );
+        self.connect().execute_batch(&sql).unwrap();
+    }
+
     pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
