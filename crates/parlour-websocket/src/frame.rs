@@ -83,6 +83,17 @@ impl Frame {
         Self::build(Opcode::Binary, false, capacity, write)
     }
 
+    /// Frames that are written one after the other, as one piece: sharing and queueing it costs what one frame costs.
+    ///
+    /// It is for writing only: [`Frame::as_bytes`] and [`Frame::len`] are those of all, the other methods tell of the first,
+    /// so that it must not be compressed.
+    #[must_use]
+    pub fn row(frames: &[Self]) -> Self {
+        let mut bytes = Vec::with_capacity(frames.iter().map(Self::len).sum());
+        frames.iter().for_each(|frame| bytes.extend_from_slice(frame.as_bytes()));
+        Self(bytes.into())
+    }
+
     /// The frame as it goes to the socket.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

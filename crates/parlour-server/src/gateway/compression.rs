@@ -23,7 +23,7 @@ const REMEMBERED: usize = 8;
 /// What clients may have that ask for compression.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Compression {
-    min_bytes: usize,
+    pub(super) min_bytes: usize,
 }
 
 impl Compression {

@@ -53,6 +53,15 @@ fn clones_share_the_bytes() {
 }
 
 #[test]
+fn a_row_is_its_frames_one_after_the_other() {
+    let frames = [Frame::text("one"), Frame::binary(&[2; 200]), Frame::text("three")];
+    let row = Frame::row(&frames);
+    let bytes: Vec<_> = frames.iter().flat_map(|frame| frame.as_bytes().to_vec()).collect();
+    assert_eq!(row.as_bytes(), bytes);
+    assert_eq!(row.len(), 5 + 204 + 7);
+}
+
+#[test]
 fn control_frames_keep_to_their_length() {
     assert_eq!(Frame::ping(&[1; 300]).len(), 127);
     assert_eq!(Frame::pong(&[1; 300]).len(), 127);

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 use parlour_core::{ConversationId, Seq, UserId, event::Envelope, model::Membership};
 use parlour_wire::{Notice, Scene};
 
-use super::{Hub, deliver::Encoder, flush, subscribe::is_later};
+use super::{Hub, encoder::Encoder, flush, subscribe::is_later};
 use crate::gateway::close::Close;
 
 /// How a user's conversations differ from what the store says.

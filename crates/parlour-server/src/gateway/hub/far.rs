@@ -12,7 +12,7 @@ use parlour_core::{
     port::bus::Seen,
 };
 
-use super::{Hub, State, deliver::to_connections, flush};
+use super::{Hub, State, encoder::to_connections, flush};
 use crate::{gateway::conn::Conn, hash::HashSet, metrics::Metrics};
 
 /// How long what a process said of somebody holds.

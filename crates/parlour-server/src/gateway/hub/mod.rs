@@ -7,6 +7,7 @@
 mod admit;
 mod crowd;
 mod deliver;
+mod encoder;
 mod far;
 mod presence;
 mod receipts;

@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use parlour_core::{ConversationId, UserId, event::PresenceStatus};
 
-use super::{Hub, Slot, State, deliver::to_connections, far::presence_of, flush};
+use super::{Hub, Slot, State, encoder::to_connections, far::presence_of, flush};
 use crate::{gateway::conn::Conn, hash::HashSet, metrics::Metrics};
 
 impl Hub {

@@ -11,11 +11,7 @@ use parlour_core::{
     port::store::Replay,
 };
 
-use super::{
-    Hub, State, Topic,
-    deliver::{Hole, skip},
-    subscribe::Seat,
-};
+use super::{Hub, State, Topic, deliver::Hole, encoder::skip, subscribe::Seat};
 use crate::{
     gateway::conn::Conn,
     hash::{HashMap, HashSet},

@@ -1,0 +1,184 @@
+//! One event is written once, however many listen.
+
+use std::{
+    io,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    task::{Context, Poll},
+};
+
+use parking_lot::Mutex;
+use parlour_core::{
+    Epoch, Error,
+    command::{Actor, Identity, Reply},
+    limits::Limits,
+    testing,
+};
+use parlour_wire::{Caller, Hello, Request, Sink, Tag};
+use tokio::io::{Interest, Ready};
+
+use super::*;
+use crate::{
+    gateway::{
+        compression::Compression,
+        conn::NewConn,
+        link::Link,
+        socket::{Socket, Transport},
+    },
+    metrics::Metrics,
+};
+
+/// Counts how often it is asked to write.
+struct Counting;
+
+static WRITTEN: AtomicUsize = AtomicUsize::new(0);
+
+impl Dialect for Counting {
+    fn name(&self) -> &'static str {
+        "counting"
+    }
+
+    fn decode(&self, _: &str, _: &Caller<'_>, _: &mut Vec<Request>) {}
+
+    fn hello(&self, _: &Hello<'_>, _: &mut dyn Sink) {}
+
+    fn encode(&self, _: &Envelope, _: Audience, _: &Scene<'_>, out: &mut dyn Sink) {
+        WRITTEN.fetch_add(1, Relaxed);
+        out.frame().extend_from_slice(b"{}");
+    }
+
+    fn variant(&self, _: &Envelope, audience: Audience) -> Variant {
+        Variant::Shared(u8::from(audience == Audience::Sender))
+    }
+
+    fn reply(&self, _: &Tag, _: &Result<Reply, Error>, _: &Scene<'_>, _: &mut dyn Sink) {}
+}
+
+/// Writes three frames for everything.
+struct Wordy;
+
+/// The third of them, which compression makes smaller.
+const LONG: &str = "hohohohohohohohohohohohohohohohohohohoho";
+
+impl Dialect for Wordy {
+    fn name(&self) -> &'static str {
+        "wordy"
+    }
+
+    fn decode(&self, _: &str, _: &Caller<'_>, _: &mut Vec<Request>) {}
+
+    fn hello(&self, _: &Hello<'_>, _: &mut dyn Sink) {}
+
+    fn encode(&self, _: &Envelope, _: Audience, _: &Scene<'_>, out: &mut dyn Sink) {
+        for text in ["one", "two", LONG] {
+            out.frame().extend_from_slice(text.as_bytes());
+        }
+    }
+
+    fn variant(&self, _: &Envelope, _: Audience) -> Variant {
+        Variant::Shared(0)
+    }
+
+    fn reply(&self, _: &Tag, _: &Result<Reply, Error>, _: &Scene<'_>, _: &mut dyn Sink) {}
+}
+
+/// A socket that notes the pieces which are written to it.
+#[derive(Clone, Default)]
+struct Noting(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Transport for Noting {
+    fn poll_ready(&self, _: &mut Context<'_>, interest: Interest) -> Poll<io::Result<Ready>> {
+        Poll::Ready(Ok(if interest.is_writable() { Ready::WRITABLE } else { Ready::EMPTY }))
+    }
+
+    fn try_read(&self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn try_write_vectored(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        self.0.lock().extend(slices.iter().map(|slice| slice.to_vec()));
+        Ok(slices.iter().map(|slice| slice.len()).sum())
+    }
+
+    fn hang_up(&self) {}
+}
+
+fn conn(user: &str, channel: Option<&str>) -> Arc<Conn> {
+    speaker(&Counting, user, channel)
+}
+
+fn speaker(dialect: &'static dyn Dialect, user: &str, channel: Option<&str>) -> Arc<Conn> {
+    let identity = Identity {
+        actor: Actor::user(testing::user(user)),
+        session: None,
+        expires_at: None,
+        issued_at: 0,
+    };
+    Conn::new(NewConn {
+        key: 1,
+        identity,
+        device: None,
+        agent: None,
+        dialect,
+        scope: channel.map(|_| ConversationId(1)),
+        channel: channel.map(Into::into),
+        transport: "test",
+        link: Link::new(None, Arc::new(Limits::default()), Arc::new(Metrics::new())),
+    })
+}
+
+fn typing() -> Envelope {
+    let profile = Arc::new(parlour_core::model::Profile::bare(testing::user("1")));
+    Envelope {
+        conversation: Some(ConversationId(1)),
+        epoch: Epoch(1),
+        seq: None,
+        at: 0,
+        origin: None,
+        event: Event::Typing { user: profile, active: true },
+    }
+}
+
+#[test]
+fn an_event_is_written_once_for_each_dialect_and_variant_however_many_listen() {
+    let envelope = typing();
+    let settings = Settings::default();
+    let scene = Scene { place: None, read: &[], settings: &settings };
+    let mut encoder = Encoder::new(&envelope, scene);
+    let mut dirty = Vec::new();
+    let mut listeners: Vec<_> = (1..=50).map(|n| conn(&(n % 5).to_string(), None)).collect();
+    listeners.extend((0..50).map(|_| conn("7", Some("private-conversation.1"))));
+    for listener in &listeners {
+        assert!(encoder.send(listener, &mut dirty));
+    }
+    assert_eq!(WRITTEN.load(Relaxed), 2, "one for the typist's own, one for all others");
+    assert_eq!(dirty.len(), 100);
+    assert_eq!(encoder.made.len(), 3, "and one with the name of the channel that 50 share");
+    let last = listeners[99].link.pop().map(|item| item.frame.payload().to_vec());
+    assert_eq!(last.unwrap(), br#"{,"channel":"private-conversation.1"}"#);
+}
+
+#[test]
+fn several_frames_wait_as_one_piece_unless_each_is_compressed_or_taken_by_itself() {
+    let envelope = typing();
+    let settings = Settings::default();
+    let mut encoder =
+        Encoder::new(&envelope, Scene { place: None, read: &[], settings: &settings });
+    let mut hears = |compression: Option<Compression>| {
+        let (conn, socket) = (speaker(&Wordy, "2", None), Noting::default());
+        let agreed = compression.and_then(|compression| compression.agree("permessage-deflate"));
+        conn.link.attach(Socket::Other(Box::new(socket.clone())), agreed);
+        assert!(encoder.send(&conn, &mut Vec::new()));
+        conn.link.flush();
+        socket.0.lock().clone()
+    };
+    assert_eq!(hears(None), [[b"\x81\x03one\x81\x03two\x81\x28", LONG.as_bytes()].concat()]);
+    let pieces = hears(Some(Compression { min_bytes: 10 }));
+    assert_eq!(pieces[..2], [b"\x81\x03one", b"\x81\x03two"]);
+    assert_eq!((pieces.len(), pieces[2][0]), (3, 0xc1), "only the longest is compressed");
+
+    let stream = speaker(&Wordy, "3", None);
+    assert!(encoder.send(&stream, &mut Vec::new()));
+    let taken: Vec<_> = std::iter::from_fn(|| stream.link.pop()).collect();
+    let payloads: Vec<_> = taken.iter().map(|item| item.frame.payload()).collect();
+    assert_eq!(payloads, [b"one", b"two", LONG.as_bytes()]);
+}
