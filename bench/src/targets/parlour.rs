@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use parlour_engines::{Database, Postgres, Redis, Supervised};
 use parlour_harness::process::{Options, Server};
 use rustix::{
+    io::Errno,
     process::Pid,
     thread::{CpuSet, sched_setaffinity},
 };
@@ -130,8 +131,31 @@ fn pin(core: Option<usize>, process: Option<&Supervised>) -> Result<()> {
     set.set(core);
     for pid in tree::all(process.pid()) {
         for thread in tree::threads(pid) {
-            sched_setaffinity(Pid::from_raw(thread), &set)?;
+            pin_thread(thread, &set)?;
         }
     }
     Ok(())
+}
+
+fn pin_thread(thread: i32, set: &CpuSet) -> Result<()> {
+    match sched_setaffinity(Pid::from_raw(thread), set) {
+        // PostgreSQL has processes that end by themselves.
+        Ok(()) | Err(Errno::SRCH) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_ended_meanwhile_need_not_be_pinned() {
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        ended.wait().unwrap();
+        let mut set = CpuSet::new();
+        set.set(0);
+        pin_thread(i32::try_from(ended.id()).unwrap(), &set).unwrap();
+        pin_thread(i32::try_from(std::process::id()).unwrap(), &CpuSet::new()).unwrap_err();
+    }
 }
