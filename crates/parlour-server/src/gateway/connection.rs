@@ -10,7 +10,7 @@ use std::{
 use futures_util::{StreamExt as _, stream::FuturesOrdered};
 use parlour_core::port::BoxFuture;
 use parlour_websocket::{Decoder, Limits as FrameLimits};
-use tokio::io::Interest;
+use tokio::{io::Interest, task::yield_now};
 
 use super::{
     Gateway,
@@ -68,6 +68,15 @@ pub(crate) trait Speaker {
 
     /// Something about the socket has changed.
     fn woken(&mut self) {}
+
+    /// Writes what it has put into other sockets' queues.
+    fn write(&mut self) {}
+
+    /// Whether that may wait until others who can be read too have put in theirs: with several sockets, for whom
+    /// others have something at the same moment, it is worth it.
+    fn gathers(&self) -> bool {
+        false
+    }
 }
 
 /// Work that is under way, in the order in which it was asked for. Most clients wait for one answer before they ask
@@ -155,7 +164,8 @@ impl<S: Speaker> Reader<S> {
             if !unread.is_empty() && self.speaker.is_ready(self.open.len()) {
                 unread = self.take(&mut unread);
                 // What is short on the wire may have been long work.
-                tokio::task::yield_now().await;
+                yield_now().await;
+                self.speaker.write();
                 continue;
             }
             let interest = self.interest();
@@ -182,6 +192,10 @@ impl<S: Speaker> Reader<S> {
                     if ready.is_readable() || ready.is_read_closed() {
                         unread = self.read();
                     }
+                    if self.speaker.gathers() {
+                        yield_now().await;
+                    }
+                    self.speaker.write();
                 }
                 Err(_) => link.abort(),
             }

@@ -3,8 +3,8 @@
 use parlour_websocket::Frame;
 use parlour_wire::Sink;
 
-/// Room that a frame gets to begin with, in bytes.
-const USUAL: usize = 256;
+/// Room that a frame gets to begin with, in bytes: enough for a message of a line or two with all that is said of it.
+const USUAL: usize = 512;
 
 /// The frames that a dialect wrote for one thing: mostly one, or none.
 #[derive(Default)]

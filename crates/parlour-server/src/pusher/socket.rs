@@ -19,7 +19,7 @@ use parlour_wire::{
 
 use super::{
     apps::App,
-    channels::{Device, Joining, Key, Owned, Socket, Warmth},
+    channels::{Device, Dirty, Joining, Key, Owned, Socket, Warmth},
     chat::{self, Acting, Carried, Chat},
     door,
 };
@@ -58,6 +58,7 @@ pub(super) async fn run(
         signing_in: false,
         asked: Bucket::default(),
         events: Bucket::default(),
+        unwritten: Dirty::default(),
         refused: 0,
         broken: 0,
     };
@@ -86,6 +87,8 @@ struct Client {
     /// Takes everything but client events.
     asked: Bucket,
     events: Bucket,
+    /// Those who hear what it said last.
+    unwritten: Dirty,
     refused: u32,
     broken: u32,
 }
@@ -183,6 +186,14 @@ impl Speaker for Client {
 
     fn woken(&mut self) {
         self.reap();
+    }
+
+    fn write(&mut self) {
+        self.unwritten.flush();
+    }
+
+    fn gathers(&self) -> bool {
+        self.unwritten.len() > 1
     }
 }
 
@@ -373,7 +384,8 @@ impl Client {
         if !channel.takes_client_events() {
             return Err(Refusal::ClientEventWrongChannel(channel.clone()));
         }
-        self.gateway.pusher.channels.whisper(&self.socket, channel, event, data)
+        let channels = &self.gateway.pusher.channels;
+        channels.whisper(&self.socket, channel, event, data, &mut self.unwritten)
     }
 
     /// Takes leave of channels that were ended from elsewhere: the user was removed from the conversation, or it

@@ -35,13 +35,13 @@ const WARM_UP: usize = 300;
 
 /// Allocations that one stored message may cost, from the sender's frame to the receiver's.
 ///
-/// Seen: 35, with what SQLite's library allocates by itself not counted.
-const STORED: f64 = 38.0;
+/// Seen: 29, with what SQLite's library allocates by itself not counted.
+const STORED: f64 = 32.0;
 
 /// The same for typing, which is only relayed.
 ///
-/// Seen: 12.
-const RELAYED: f64 = 14.0;
+/// Seen: 9.
+const RELAYED: f64 = 11.0;
 
 #[test]
 fn a_stored_message_allocates_little() {

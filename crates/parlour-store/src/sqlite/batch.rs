@@ -91,7 +91,8 @@ pub(super) enum Kind {
 pub(super) struct Write<T, F> {
     kind: Kind,
     step: F,
-    outcome: Result<T>,
+    /// `None` until it has run.
+    outcome: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
 }
 
@@ -101,7 +102,7 @@ where
 {
     pub(super) fn new(kind: Kind, step: F) -> (Self, oneshot::Receiver<Result<T>>) {
         let (reply, answer) = oneshot::channel();
-        (Self { kind, step, outcome: Err(Error::unavailable("it never ran")), reply }, answer)
+        (Self { kind, step, outcome: None, reply }, answer)
     }
 }
 
@@ -134,21 +135,22 @@ where
     }
 
     fn fail(&mut self, error: Error) {
-        self.outcome = Err(error);
+        self.outcome = Some(Err(error));
     }
 
     fn answer(self: Box<Self>) {
+        let outcome = self.outcome.unwrap_or_else(|| Err(Error::unavailable("it never ran")));
         // Who asked may have gone.
-        let _ = self.reply.send(self.outcome);
+        let _ = self.reply.send(outcome);
     }
 }
 
 impl<T, F> Write<T, F> {
     fn keep(&mut self, done: std::thread::Result<Step<T>>, ran: Ran) -> Ran {
-        self.outcome = match done {
+        self.outcome = Some(match done {
             Ok(done) => done.map_err(Failure::into_error),
             Err(_) => Err(Error::internal("a writing step panicked")),
-        };
+        });
         ran
     }
 }

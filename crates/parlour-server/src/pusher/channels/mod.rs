@@ -34,17 +34,12 @@ use parlour_wire::pusher::{
 };
 use tokio::sync::Notify;
 
-use self::{
-    hearing::Hand,
-    kept::Event,
-    remote::Tables,
-    socket::Entry,
-    table::{Dirty, Table},
-};
+use self::{hearing::Hand, kept::Event, remote::Tables, socket::Entry, table::Table};
 pub(crate) use self::{
     key::Key,
     socket::{Device, Socket},
     subscribe::{Joining, Owned},
+    table::Dirty,
     warm::Warmth,
 };
 use super::{

@@ -151,7 +151,7 @@ impl Channels {
         left.map(drop).ok_or_else(|| Refusal::NotSubscribed(channel.clone()))
     }
 
-    /// Carries a client's event to the others on its channel, in an envelope of our own.
+    /// Carries a client's event to the others on its channel, in an envelope of our own. The caller flushes.
     ///
     /// # Errors
     /// [`Refusal::ClientEventNotSubscribed`].
@@ -161,22 +161,21 @@ impl Channels {
         channel: &ChannelName,
         event: &str,
         data: &Payload,
+        dirty: &mut Dirty,
     ) -> Result<(), Refusal> {
         let refusal = || Refusal::ClientEventNotSubscribed(channel.clone());
-        let mut dirty = Dirty::default();
         let table = self.table(&socket.app).ok_or_else(refusal)?;
         let found = table.channels.get(channel).ok_or_else(refusal)?;
         let sender = found.subscribers.get(&socket.id).ok_or_else(refusal)?;
         let user = sender.user.clone();
         let made = frame(|out| encode::client_event(channel, event, data, user.as_deref(), out));
-        let told = found.tell(&made, Durability::Durable, Some(socket.id), &mut dirty);
+        let told = found.tell(&made, Durability::Durable, Some(socket.id), dirty);
         self.pass_on_whisper(&socket.app, channel, event, data, user.as_deref());
         drop(table);
         self.metrics.pusher_client_events.inc();
         self.metrics.deliveries.inc_by(told);
         let told = || WebhookEvent::client_event(channel, event, data, socket.id, user);
         self.hook(&socket.app, told);
-        dirty.flush();
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The channels and sockets of one application: the state under its lock.
 
 use std::{
+    mem,
     sync::{Arc, atomic::AtomicUsize},
     time::Duration,
 };
@@ -36,9 +37,10 @@ pub(super) const FEW: usize = 100;
 /// With more, it is told so often.
 const COUNT_SPACING: Duration = Duration::from_secs(5);
 
-/// Sockets that have something to write.
+/// Sockets that have something to write. Who marks a socket must write to it, because nobody else does until then: what
+/// is still here at the end is written then.
 #[derive(Default)]
-pub(super) struct Dirty(Vec<Arc<Link>>);
+pub(crate) struct Dirty(Vec<Arc<Link>>);
 
 impl Dirty {
     /// Queues a frame; whether it was taken.
@@ -51,11 +53,22 @@ impl Dirty {
         queued
     }
 
+    /// How many they are.
+    pub(crate) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Writes what was queued. Not under a lock.
-    pub(super) fn flush(self) {
-        for link in self.0 {
+    pub(crate) fn flush(&mut self) {
+        for link in mem::take(&mut self.0) {
             link.flush();
         }
+    }
+}
+
+impl Drop for Dirty {
+    fn drop(&mut self) {
+        self.flush();
     }
 }
 

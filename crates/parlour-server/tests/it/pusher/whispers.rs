@@ -1,6 +1,7 @@
 //! Client events: who may send them where, and what the others get.
 
 use serde_json::{Value, json};
+use tungstenite::Message;
 
 use super::{OTHER, Stage, errors, is, member, said, stage::FIRST};
 
@@ -20,6 +21,27 @@ fn client_events_go_to_the_others_in_an_envelope_of_the_server_s() {
     let seen = two.settle();
     let frame = |data: Value| json!({ "event": "client-e", "channel": "private-x", "data": data });
     assert_eq!(seen, [frame(json!({ "a": 1 })), frame(json!("{\"a\":2}")), frame(json!("{}"))]);
+}
+
+#[test]
+fn what_was_said_at_once_and_right_before_the_end_reaches_all_in_its_order() {
+    let stage = Stage::start();
+    let (mut one, mut two, mut three) = (stage.socket(), stage.socket(), stage.socket());
+    for socket in [&mut one, &mut two, &mut three] {
+        socket.join("private-x", None);
+    }
+    for number in 0..5 {
+        let event = json!({ "event": "client-e", "channel": "private-x", "data": number });
+        one.client.socket.write(Message::text(event.to_string())).unwrap();
+    }
+    one.client.socket.write(Message::Close(None)).unwrap();
+    // All of it is one piece on the wire.
+    one.client.socket.flush().unwrap();
+    for socket in [&mut two, &mut three] {
+        for number in 0..5 {
+            assert_eq!(socket.event("client-e", "private-x")["data"], number);
+        }
+    }
 }
 
 #[test]
