@@ -1,16 +1,15 @@
 //! One client of the Pusher protocol: what its frames ask, and the answers.
 
+mod admission;
 mod rates;
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use parlour_core::{UserId, limits::Bucket};
+use parlour_core::limits::Bucket;
 use parlour_wire::{
     Caller,
     pusher::{
-        ChannelName, ChatChannel, ClientFrame, Member, Payload, Refusal, SignedInUser, Signer,
-        Subscribe,
-        channel::Access,
+        ChannelName, ClientFrame, Payload, Refusal, SignedInUser, Subscribe,
         chat::{Asked, asked},
         decode::{self, Refused},
         encode, presence,
@@ -20,7 +19,7 @@ use parlour_wire::{
 use super::{
     apps::App,
     channels::{Device, Dirty, Joining, Key, Owned, Socket, Warmth},
-    chat::{self, Acting, Carried, Chat},
+    chat::{self, Carried, Chat},
     door,
 };
 use crate::gateway::{
@@ -249,69 +248,6 @@ impl Client {
         self.joining.insert(joining.channel.clone(), number);
         open.push(Box::pin(async move { Done::Joins { number, joining, _warmth: waiting.await } }));
         Ok(())
-    }
-
-    /// As whom the client acts on a channel of the chat: as the user for whom this server allowed it the channel;
-    /// else as the one whom the application's signature names, by the channel, by the member that joins, by the
-    /// socket's sign-in, or by the user's own channel that it has.
-    fn acting(
-        &self,
-        what: &ChatChannel,
-        channel: &ChannelName,
-        member: Option<&Member>,
-    ) -> Option<Acting> {
-        let channels = &self.gateway.pusher.channels;
-        let granted = channels.granted(&self.socket, channel);
-        let named = match (what, member) {
-            (ChatChannel::User(user), _) => Some(user.clone()),
-            (_, Some(member)) => Some(UserId::new(&member.user_id).ok()?),
-            _ => None,
-        };
-        if let Some(granted) = granted
-            && named.as_ref().is_none_or(|named| granted.actor.user == *named)
-        {
-            return Some(Acting::granted(granted));
-        }
-        if let Some(named) = named {
-            return Some(Acting::vouched_for(named));
-        }
-        if let Some(user) = channels.signed_in(&self.socket) {
-            return UserId::new(&user.id).ok().map(Acting::vouched_for);
-        }
-        let own = self.chats.values().find(|chat| chat.conn().scope.is_none())?;
-        Some(own.acting())
-    }
-
-    /// Whether the client has shown that it may have the channel; on a presence channel as whom.
-    fn admitted(&self, wanted: &Subscribe) -> Result<Option<Member>, Refusal> {
-        let Subscribe { channel, auth, channel_data, .. } = wanted;
-        if !channel.needs_signature() {
-            return Ok(None);
-        }
-        let data = channel_data.as_deref();
-        let signer = self.signer(auth.as_deref().unwrap_or_default());
-        let signer = signer.ok_or(Refusal::InvalidKey)?;
-        signer.verify_channel(auth.as_deref(), self.socket.id, channel, data)?;
-        if channel.access() != Access::Presence {
-            return Ok(None);
-        }
-        match data {
-            Some(data) => presence::channel_data(data, &self.app().limits).map(Some),
-            None => {
-                let user = self.gateway.pusher.channels.signed_in(&self.socket);
-                let user = user.ok_or(Refusal::InvalidChannelData("it is missing"))?;
-                Ok(Some(user.member()))
-            }
-        }
-    }
-
-    /// What checks an `auth`: the key before its colon, if it is one of the application's. What has none is checked,
-    /// in vain, by any.
-    fn signer(&self, auth: &str) -> Option<&Signer> {
-        match auth.split_once(':') {
-            Some((key, _)) => self.app().signer(key),
-            None => self.app().default_signer(),
-        }
     }
 
     fn unsubscribe(&mut self, channel: &ChannelName) -> Result<(), Refusal> {
