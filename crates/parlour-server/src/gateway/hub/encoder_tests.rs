@@ -27,14 +27,21 @@ use crate::{
     metrics::Metrics,
 };
 
-/// Counts how often it is asked to write.
-struct Counting;
+/// Says the same of everything, and counts how often it is asked to.
+struct Saying {
+    texts: &'static [&'static str],
+    asked: AtomicUsize,
+}
 
-static WRITTEN: AtomicUsize = AtomicUsize::new(0);
+impl Saying {
+    const fn new(texts: &'static [&'static str]) -> Self {
+        Self { texts, asked: AtomicUsize::new(0) }
+    }
+}
 
-impl Dialect for Counting {
+impl Dialect for Saying {
     fn name(&self) -> &'static str {
-        "counting"
+        "saying"
     }
 
     fn decode(&self, _: &str, _: &Caller<'_>, _: &mut Vec<Request>) {}
@@ -42,8 +49,10 @@ impl Dialect for Counting {
     fn hello(&self, _: &Hello<'_>, _: &mut dyn Sink) {}
 
     fn encode(&self, _: &Envelope, _: Audience, _: &Scene<'_>, out: &mut dyn Sink) {
-        WRITTEN.fetch_add(1, Relaxed);
-        out.frame().extend_from_slice(b"{}");
+        self.asked.fetch_add(1, Relaxed);
+        for text in self.texts {
+            out.frame().extend_from_slice(text.as_bytes());
+        }
     }
 
     fn variant(&self, _: &Envelope, audience: Audience) -> Variant {
@@ -53,33 +62,11 @@ impl Dialect for Counting {
     fn reply(&self, _: &Tag, _: &Result<Reply, Error>, _: &Scene<'_>, _: &mut dyn Sink) {}
 }
 
-/// Writes three frames for everything.
-struct Wordy;
-
-/// The third of them, which compression makes smaller.
+/// What compression makes smaller.
 const LONG: &str = "hohohohohohohohohohohohohohohohohohohoho";
 
-impl Dialect for Wordy {
-    fn name(&self) -> &'static str {
-        "wordy"
-    }
-
-    fn decode(&self, _: &str, _: &Caller<'_>, _: &mut Vec<Request>) {}
-
-    fn hello(&self, _: &Hello<'_>, _: &mut dyn Sink) {}
-
-    fn encode(&self, _: &Envelope, _: Audience, _: &Scene<'_>, out: &mut dyn Sink) {
-        for text in ["one", "two", LONG] {
-            out.frame().extend_from_slice(text.as_bytes());
-        }
-    }
-
-    fn variant(&self, _: &Envelope, _: Audience) -> Variant {
-        Variant::Shared(0)
-    }
-
-    fn reply(&self, _: &Tag, _: &Result<Reply, Error>, _: &Scene<'_>, _: &mut dyn Sink) {}
-}
+static TERSE: Saying = Saying::new(&["{}"]);
+static WORDY: Saying = Saying::new(&["one", "two", LONG]);
 
 /// A socket that notes the pieces which are written to it.
 #[derive(Clone, Default)]
@@ -102,11 +89,7 @@ impl Transport for Noting {
     fn hang_up(&self) {}
 }
 
-fn conn(user: &str, channel: Option<&str>) -> Arc<Conn> {
-    speaker(&Counting, user, channel)
-}
-
-fn speaker(dialect: &'static dyn Dialect, user: &str, channel: Option<&str>) -> Arc<Conn> {
+fn conn(dialect: &'static dyn Dialect, user: &str, channel: Option<&str>) -> Arc<Conn> {
     let identity = Identity {
         actor: Actor::user(testing::user(user)),
         session: None,
@@ -145,12 +128,13 @@ fn an_event_is_written_once_for_each_dialect_and_variant_however_many_listen() {
     let scene = Scene { place: None, read: &[], settings: &settings };
     let mut encoder = Encoder::new(&envelope, scene);
     let mut dirty = Vec::new();
-    let mut listeners: Vec<_> = (1..=50).map(|n| conn(&(n % 5).to_string(), None)).collect();
-    listeners.extend((0..50).map(|_| conn("7", Some("private-conversation.1"))));
+    let mut listeners: Vec<_> =
+        (1..=50).map(|n| conn(&TERSE, &(n % 5).to_string(), None)).collect();
+    listeners.extend((0..50).map(|_| conn(&TERSE, "7", Some("private-conversation.1"))));
     for listener in &listeners {
         assert!(encoder.send(listener, &mut dirty));
     }
-    assert_eq!(WRITTEN.load(Relaxed), 2, "one for the typist's own, one for all others");
+    assert_eq!(TERSE.asked.load(Relaxed), 2, "one for the typist's own, one for all others");
     assert_eq!(dirty.len(), 100);
     assert_eq!(encoder.made.len(), 3, "and one with the name of the channel that 50 share");
     let last = listeners[99].link.pop().map(|item| item.frame.payload().to_vec());
@@ -164,7 +148,7 @@ fn several_frames_wait_as_one_piece_unless_each_is_compressed_or_taken_by_itself
     let mut encoder =
         Encoder::new(&envelope, Scene { place: None, read: &[], settings: &settings });
     let mut hears = |compression: Option<Compression>| {
-        let (conn, socket) = (speaker(&Wordy, "2", None), Noting::default());
+        let (conn, socket) = (conn(&WORDY, "2", None), Noting::default());
         let agreed = compression.and_then(|compression| compression.agree("permessage-deflate"));
         conn.link.attach(Socket::Other(Box::new(socket.clone())), agreed);
         assert!(encoder.send(&conn, &mut Vec::new()));
@@ -176,7 +160,7 @@ fn several_frames_wait_as_one_piece_unless_each_is_compressed_or_taken_by_itself
     assert_eq!(pieces[..2], [b"\x81\x03one", b"\x81\x03two"]);
     assert_eq!((pieces.len(), pieces[2][0]), (3, 0xc1), "only the longest is compressed");
 
-    let stream = speaker(&Wordy, "3", None);
+    let stream = conn(&WORDY, "3", None);
     assert!(encoder.send(&stream, &mut Vec::new()));
     let taken: Vec<_> = std::iter::from_fn(|| stream.link.pop()).collect();
     let payloads: Vec<_> = taken.iter().map(|item| item.frame.payload()).collect();
