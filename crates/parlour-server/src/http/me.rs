@@ -14,7 +14,7 @@ use super::{
     Api,
     error::Problem,
     extract::{Caller, Json, OfUser},
-    wire::All,
+    wire::{All, given},
 };
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -24,51 +24,66 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(block, unblock))
 }
 
-/// What one may change about oneself. What is left out stays.
+/// What may be changed of a profile. What is left out stays; null removes (a username is then the id,
+/// a name the username).
 #[derive(Deserialize, ToSchema)]
 pub(super) struct ProfilePatch {
     /// A short name.
-    username: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    username: Option<Option<String>>,
     /// The name to show.
-    #[schema(example = "Alice Archer")]
-    name: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "Alice Archer")]
+    name: Option<Option<String>>,
     /// The address for mail.
-    email: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    email: Option<Option<String>>,
     /// Address of a picture, `https://` or `http://`.
-    avatar: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    avatar: Option<Option<String>>,
 }
 
 impl ProfilePatch {
     /// The change of a user's profile, checked.
     pub(super) fn update(self, id: UserId, limits: &Limits) -> Result<ProfileUpdate, Error> {
-        let name = |what, text: Option<String>| {
-            let Some(text) = text else { return Ok(None) };
+        let name = |what, text: &str| {
             let text = text.trim();
             if text.is_empty() {
                 return Err(Error::new(Code::Empty, format!("the {what} is empty")));
             }
             Limits::check_name(what, text, limits.name_chars)?;
-            Ok(Some(Arc::from(text)))
+            Ok(Arc::from(text))
         };
-        let address = |what, text: Option<String>, looks_right: fn(&str) -> bool| match text {
-            None => Ok(None),
-            Some(text)
-                if text.len() <= 2_048
-                    && looks_right(&text)
-                    && !text.chars().any(|c| c.is_control() || c.is_whitespace()) =>
-            {
-                Ok(Some(Arc::from(text)))
+        let address = |what, text: &str, looks_right: fn(&str) -> bool| {
+            let is_clean = !text.chars().any(|c| c.is_control() || c.is_whitespace());
+            match text.len() <= 2_048 && is_clean && looks_right(text) {
+                true => Ok(Arc::from(text)),
+                false => Err(Error::new(Code::InvalidFrame, format!("this is no valid {what}"))),
             }
-            Some(_) => Err(Error::new(Code::InvalidFrame, format!("this is no valid {what}"))),
         };
         let web = |url: &str| url.starts_with("https://") || url.starts_with("http://");
         Ok(ProfileUpdate {
             id,
-            username: name("username", self.username)?,
-            name: name("name", self.name)?,
-            email: address("email", self.email, |mail| mail.contains('@'))?,
-            avatar: address("avatar", self.avatar, web)?,
+            username: field(self.username, |text| name("username", text))?,
+            name: field(self.name, |text| name("name", text))?,
+            email: field(self.email, |text| address("email", text, |mail| mail.contains('@')))?,
+            avatar: field(self.avatar, |text| address("avatar", text, web))?,
         })
+    }
+}
+
+/// A field of an update: an empty text returns it to its default.
+fn field(
+    patch: Option<Option<String>>,
+    check: impl FnOnce(&str) -> Result<Arc<str>, Error>,
+) -> Result<Option<Arc<str>>, Error> {
+    match patch {
+        None => Ok(None),
+        Some(None) => Ok(Some(Arc::default())),
+        Some(Some(text)) => check(&text).map(Some),
     }
 }
 

@@ -78,7 +78,7 @@ async fn user(
 
 /// Make a user, or change a profile
 ///
-/// For the host application's server, with an API key. What is left out stays.
+/// For the host application's server, with an API key. What is left out stays; null removes.
 #[utoipa::path(put, operation_id = "put_user", path = "/api/v1/users/{user_id}", tag = "server", security(("api_key" = [])),
     params(("user_id" = String, Path, description = "Whose")), request_body = ProfilePatch,
     responses((status = 200, body = object::Profile, description = "As it stands now")))]

@@ -63,6 +63,34 @@ async fn profiles_are_the_hosts_to_write() {
 }
 
 #[tokio::test]
+async fn what_is_null_is_removed_from_a_profile() {
+    let server = server().await;
+    let host = server.host();
+    let seven = async |method: &str, body: serde_json::Value| {
+        let request = host.request(method, "/api/v1/me").header("parlour-user", "7");
+        server.send(request.json(&body)).await
+    };
+    let profile = json!({"username": "al", "name": "Al", "avatar": "https://a.test/a.png"});
+    host.call("PUT", "/api/v1/users/7", &profile).await.ok();
+    let me = seven("PATCH", json!({"email": "a@a.test"})).await.ok();
+    assert_eq!((&me["avatar"], &me["email"]), (&profile["avatar"], &json!("a@a.test")));
+
+    let me = seven("PATCH", json!({"avatar": null, "email": null})).await.ok();
+    assert_eq!(
+        (&me["avatar"], &me["email"], &me["name"]),
+        (&json!(null), &json!(null), &json!("Al"))
+    );
+    assert_eq!(seven("PATCH", json!({"name": null})).await.ok()["name"], "al");
+    seven("PATCH", json!({"username": null})).await.refused(403, "forbidden");
+    let made = host.call("PUT", "/api/v1/users/7", &json!({"username": null})).await.ok();
+    assert_eq!((&made["username"], &made["name"]), (&json!("7"), &json!("7")));
+    // What is empty is a mistake.
+    seven("PATCH", json!({"name": " "})).await.refused(422, "empty");
+    seven("PATCH", json!({"email": ""})).await.refused(400, "invalid_frame");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn b16_the_banned_are_refused_at_once() {
     let server = server().await;
     let (alice, host) = (server.alice(), server.host());
