@@ -73,7 +73,19 @@ pub struct Figures {
     pub note: Option<String>,
 }
 
+/// How much of an error is told, in characters.
+const TOLD: usize = 300;
+
 impl Figures {
+    /// None, because of an error, which is noted.
+    #[must_use]
+    pub fn missing(error: &anyhow::Error) -> Self {
+        let told = format!("{error:#}");
+        let words = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        let remark = words.chars().take(TOLD).collect::<String>();
+        Self { note: Some(format!("not measured: {remark}")), ..Self::default() }
+    }
+
     /// Adds a remark.
     pub fn note(&mut self, remark: &str) {
         let note = self.note.get_or_insert_default();
@@ -111,5 +123,18 @@ impl Figures {
     /// When a figure is no number.
     pub fn line(&self) -> Result<String> {
         Ok(serde_json::to_string(self)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_says_why_on_one_line() {
+        let error = anyhow::anyhow!("it said:\n  {}", "no ".repeat(1_000)).context("at 10");
+        let line = Figures::missing(&error).line().unwrap();
+        assert!(line.contains("not measured: at 10: it said: no no"), "{line}");
+        assert!(line.len() < 400 && !line.contains("\\n"), "{line}");
     }
 }

@@ -11,6 +11,7 @@ const SAMPLE: &str = r#"
 {"target":"parlour-native","scenario":"pairs-16","run":1,"per_second":32000.0,"p50_ms":5.0,"p99_ms":11.0,"cpu_ms_per_1000":31.2,"lost":0}
 {"target":"channels-daphne-redis-sqlite","scenario":"pairs-16","run":1,"per_second":240.0,"p50_ms":90.0,"p99_ms":400.0,"cpu_ms_per_1000":3324.0,"lost":12,"note":"its generator | was idle"}
 {"target":"socketio","scenario":"pairs-16","run":1,"per_second":25600.0,"p50_ms":6.0,"p99_ms":20.0,"cpu_ms_per_1000":33.0,"lost":0}
+{"target":"nchan","scenario":"pairs-16","run":1,"note":"not measured: it closed a connection"}
 {"target":"floor-relay","scenario":"pairs-16","run":1,"per_second":100000.0,"cpu_ms_per_1000":6.0,"lost":0}
 {"target":"parlour-pusher","scenario":"pairs-16","run":1,"per_second":80000.0,"cpu_ms_per_1000":7.5,"lost":0}
 {"target":"floor-relay","scenario":"idle","run":1,"rss_kib_before":4096,"rss_kib_after":12000,"kib_per_connection":1.3}
@@ -53,6 +54,7 @@ fn figures_become_a_page_with_charts() {
         "| 100 pairs, each with 16 messages under way: CPU per 1,000 deliveries | 7.5 ms | 0.80× | 4.4× |",
         "12 lost",
         "its generator / was idle",
+        "| nginx with nchan | – | – | – | – | not measured: it closed a connection |",
         "| Parlour, native | 18,000 |",
         "- Parlour, native, CPU per 1,000 deliveries: the knee is at 1,000,000, 2.0× the best before it (30 ms at 10,000, 90 ms at 10,000,000)",
         "- Parlour, native, the list of a user's 1,000 conversations, p50: no knee (2 ms at 10,000, 2.3 ms at 10,000,000)",

@@ -92,6 +92,12 @@ pub struct Target {
 }
 
 impl Target {
+    /// Whether it is a server of others.
+    #[must_use]
+    pub const fn is_peer(&self) -> bool {
+        matches!(self.program, Program::Peer(..))
+    }
+
     /// Whether the long form measures it in each of its runs: the floors and Parlour, of whose dialects one on PostgreSQL says enough.
     #[must_use]
     pub fn is_repeated(&self) -> bool {
