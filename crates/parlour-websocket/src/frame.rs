@@ -94,6 +94,12 @@ impl Frame {
         Self(bytes.into())
     }
 
+    /// What goes out before the first frame: the answer to the upgrade. For writing only, as [`Frame::row`].
+    #[must_use]
+    pub fn raw(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
+    }
+
     /// The frame as it goes to the socket.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

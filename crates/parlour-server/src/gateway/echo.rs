@@ -44,10 +44,10 @@ fn enter(gateway: &Arc<Gateway>, request: Request) -> Result<Response, Problem> 
 async fn serve(gateway: Arc<Gateway>, upgraded: Upgraded) {
     let link = Link::new(Some(Codes::Parlour), gateway.limits.clone(), gateway.metrics.clone());
     let decoder = connection::decoder(&gateway, upgraded.compression);
-    link.attach(upgraded.stream, upgraded.compression);
+    let early = link.attach(upgraded);
     link.timing.heard.store(gateway.seconds(), Relaxed);
     let echo = Echo(link.clone());
-    Reader::new(gateway, link, decoder, echo).serve(upgraded.early).await;
+    Reader::new(gateway, link, decoder, echo).serve(early).await;
 }
 
 /// Answers every message with itself.

@@ -101,7 +101,7 @@ impl Entered {
         let Self { stay, user, alternative, claimed } = self;
         let (gateway, conn) = (&stay.gateway, &stay.conn);
         conn.send_ahead(session::hello(gateway, conn, &user));
-        conn.link.attach(socket.stream, socket.compression);
+        let early = conn.link.attach(socket);
         let client = Client::new(gateway.clone(), conn.clone(), alternative, claimed.is_some());
         let mut reader = Reader::new(gateway.clone(), conn.link.clone(), decoder, client);
         if let Some(claimed) = claimed {
@@ -110,7 +110,7 @@ impl Entered {
                 Answer::Resumed(implicit::follow(&gateway, &conn, claimed).await)
             }));
         }
-        Running { reader, early: socket.early, stay }
+        Running { reader, early, stay }
     }
 }
 

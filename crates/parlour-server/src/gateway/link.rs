@@ -1,11 +1,8 @@
 //! One socket as the rest of the process sees it: its bounded queue, its deadlines, its end.
 
-use std::{
-    io,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
-    },
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
 };
 
 use parking_lot::{Mutex, MutexGuard};
@@ -19,6 +16,7 @@ use super::{
     ledger::Track,
     send_queue::{Item, Pushed, SendQueue},
     socket::Socket,
+    upgrade::Upgraded,
 };
 use crate::metrics::Metrics;
 
@@ -96,10 +94,18 @@ impl Link {
         self.codes
     }
 
-    /// Gives it its socket, and writes what has waited for it. Only the first call does anything.
-    pub(crate) fn attach(&self, socket: Socket, compression: Option<Agreed>) {
-        let _has_one_already = self.attached.set(Attached { socket, compression });
-        self.flush();
+    /// Gives it its socket, and writes what has waited for it behind the answer to the upgrade. Only the first call does
+    /// anything. Gives back what the client had sent right behind its request.
+    pub(crate) fn attach(&self, upgraded: Upgraded) -> Vec<u8> {
+        let Upgraded { stream: socket, answer, early, compression } = upgraded;
+        let mut queue = self.queue.lock();
+        // Under the lock, so that nothing overtakes the answer.
+        let attached = self.attached.get_or_init(|| {
+            queue.begin_with(answer);
+            Attached { socket, compression }
+        });
+        self.write(&attached.socket, queue);
+        early
     }
 
     pub(crate) fn socket(&self) -> Option<&Socket> {
@@ -186,10 +192,13 @@ impl Link {
             self.wake.notify_one();
             return;
         };
-        let mut queue = self.queue.lock();
-        let mut outcome = write_queue(socket, &mut queue);
+        self.write(socket, self.queue.lock());
+    }
+
+    fn write(&self, socket: &Socket, mut queue: MutexGuard<'_, SendQueue>) {
+        let mut outcome = queue.write(socket);
         if matches!(outcome, Ok(true)) && self.ping_for_proof(&mut queue) {
-            outcome = write_queue(socket, &mut queue);
+            outcome = queue.write(socket);
         }
         let waiting = queue.bytes();
         drop(queue);
@@ -370,29 +379,4 @@ impl Link {
     fn is_over(&self) -> bool {
         self.is_closing() || self.is_dead()
     }
-}
-
-/// Most frames in one write.
-const GATHER: usize = 64;
-
-/// Writes until everything is out (`true`) or the socket takes no more (`false`).
-fn write_queue(socket: &Socket, queue: &mut SendQueue) -> io::Result<bool> {
-    while !queue.is_empty() {
-        // Most often there is one frame alone, and the plain call is the cheaper one.
-        let only = queue.only_slice().map(|only| socket.try_write(only));
-        match only.unwrap_or_else(|| write_many(socket, queue)) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => queue.advance(written),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(true)
-}
-
-fn write_many(socket: &Socket, queue: &SendQueue) -> io::Result<usize> {
-    let mut slices = [io::IoSlice::new(&[]); GATHER];
-    let count = queue.slices(&mut slices);
-    socket.try_write_vectored(slices.get(..count).unwrap_or_default())
 }

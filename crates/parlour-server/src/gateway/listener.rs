@@ -8,13 +8,17 @@ use std::{
 };
 
 use axum::{Router, body::Body};
+use http::StatusCode;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Type};
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
-use super::socket::{Listener, Socket};
+use super::{
+    http_stream::{HttpStream, Switch},
+    socket::{Listener, Socket},
+};
 use crate::{config::Network, tasks::Tasks};
 
 /// How long a client may take to send the head of a request, and how long a connection between two requests stays.
@@ -66,9 +70,12 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<Listener> {
         socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
-    // Accepted connections have it from their listener.
+    // Accepted connections have them from their listener.
     #[cfg(target_os = "linux")]
-    socket.set_tcp_notsent_lowat(UNSENT)?;
+    {
+        socket.set_tcp_notsent_lowat(UNSENT)?;
+        socket.set_tcp_nodelay(true)?;
+    }
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into()).map(Listener::Tcp)
@@ -108,16 +115,26 @@ async fn connection(
     shared: Arc<(Router, Vec<Network>)>,
     tasks: Tasks,
 ) {
+    #[cfg(not(target_os = "linux"))]
     if let Err(error) = stream.set_nodelay() {
         tracing::debug!(%error, "TCP_NODELAY");
     }
+    let switch = Switch::default();
+    let stream = HttpStream::new(stream, switch.clone());
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        let router = shared.0.clone();
+        let (router, switch) = (shared.0.clone(), switch.clone());
         let client = ClientAddress::of(request.headers(), peer.ip(), &shared.1);
         async move {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(client);
-            router.oneshot(request).await
+            let response = router.oneshot(request).await;
+            if response
+                .as_ref()
+                .is_ok_and(|response| response.status() == StatusCode::SWITCHING_PROTOCOLS)
+            {
+                switch.turn();
+            }
+            response
         }
     });
     let http = hyper::server::conn::http1::Builder::new()
@@ -158,13 +175,14 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn g9_the_kernel_holds_little_for_readers_that_stop() {
+    async fn g9_the_kernel_holds_little_for_readers_that_stop_and_waits_for_nothing_more() {
         let mut listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let client = tokio::net::TcpStream::connect(address);
         let (client, accepted) = tokio::join!(client, listener.accept());
         let (Socket::Tcp(stream), _) = accepted.unwrap() else { panic!("no TCP") };
         assert_eq!(socket2::SockRef::from(&stream).tcp_notsent_lowat().unwrap(), UNSENT);
+        assert!(stream.nodelay().unwrap());
         drop(client);
     }
 

@@ -27,6 +27,7 @@ pub(crate) mod farewell;
 mod focus;
 pub(crate) mod frames;
 mod heard;
+mod http_stream;
 pub(crate) mod hub;
 pub(crate) mod implicit;
 mod ledger;

@@ -43,9 +43,11 @@ enum First {
 pub(super) async fn wait(gateway: &Gateway, mut socket: Upgraded) -> Option<SignedIn> {
     let mut decoder = connection::decoder(gateway, socket.compression);
     let early = std::mem::take(&mut socket.early);
-    let first =
-        timeout(gateway.limits.auth_timeout, first(gateway, &socket.stream, &mut decoder, early));
-    let farewell = match first.await {
+    let first = async {
+        socket.answer().await?;
+        first(gateway, &socket.stream, &mut decoder, early).await
+    };
+    let farewell = match timeout(gateway.limits.auth_timeout, first).await {
         Ok(Ok(First::Auth { id, token, rest })) => match sign_in(gateway, &token).await {
             Ok((identity, reply)) => {
                 let frame = answer(id, &Ok(reply));
@@ -68,6 +70,7 @@ pub(super) async fn wait(gateway: &Gateway, mut socket: Upgraded) -> Option<Sign
 /// Tells somebody who may not come in why, by a close code.
 pub(super) async fn turn_away(gateway: &Gateway, mut socket: Upgraded, why: &Close) {
     let goodbye = async {
+        socket.answer().await?;
         say(&mut socket.stream, vec![close(why)]).await?;
         // The client's answer is awaited, so that the code arrives before the end of the stream does.
         let mut decoder = connection::decoder(gateway, socket.compression);

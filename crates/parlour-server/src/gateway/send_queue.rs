@@ -6,7 +6,13 @@ use parlour_core::{ConversationId, Seq, event::Durability, limits::Limits};
 use parlour_store::mutant;
 use parlour_websocket::Frame;
 
-use super::ledger::{Ledger, Track};
+use super::{
+    ledger::{Ledger, Track},
+    socket::Socket,
+};
+
+/// Most frames in one write.
+const GATHER: usize = 64;
 
 /// A frame on its way to a client.
 #[derive(Clone, Debug)]
@@ -63,6 +69,12 @@ impl Row {
             self.first = Some(item);
         } else {
             self.rest.push_back(item);
+        }
+    }
+
+    fn push_front(&mut self, item: Item) {
+        if let Some(second) = self.first.replace(item) {
+            self.rest.push_front(second);
         }
     }
 
@@ -144,6 +156,14 @@ impl SendQueue {
         self.items.push_back(item);
     }
 
+    /// Adds the answer that opens the socket, before all frames; nothing of them may have been written.
+    pub(crate) fn begin_with(&mut self, answer: Vec<u8>) {
+        if !answer.is_empty() {
+            self.bytes += answer.len();
+            self.items.push_front(Item::control(Frame::raw(answer)));
+        }
+    }
+
     /// What has been written and is not proved to have arrived.
     pub(crate) fn ledger(&mut self) -> Option<&mut Ledger> {
         self.ledger.as_deref_mut()
@@ -183,14 +203,39 @@ impl SendQueue {
         Some(item)
     }
 
+    /// Writes until everything is out (`true`) or the socket takes no more (`false`).
+    ///
+    /// # Errors
+    /// Those of the socket, which is of no use then.
+    pub(crate) fn write(&mut self, socket: &Socket) -> io::Result<bool> {
+        while !self.is_empty() {
+            // Most often there is one frame alone, and the plain call is the cheaper one.
+            let only = self.only_slice().map(|only| socket.try_write(only));
+            match only.unwrap_or_else(|| self.write_many(socket)) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => self.advance(written),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    fn write_many(&self, socket: &Socket) -> io::Result<usize> {
+        let mut slices = [io::IoSlice::new(&[]); GATHER];
+        let count = self.slices(&mut slices);
+        socket.try_write_vectored(slices.get(..count).unwrap_or_default())
+    }
+
     /// The bytes that are due, where they are those of one frame.
-    pub(crate) fn only_slice(&self) -> Option<&[u8]> {
+    fn only_slice(&self) -> Option<&[u8]> {
         let Row { first: Some(only), rest } = &self.items else { return None };
         if rest.is_empty() { only.frame.as_bytes().get(self.written..) } else { None }
     }
 
     /// The bytes that are due, in at most as many slices as there is room for.
-    pub(crate) fn slices<'a>(&'a self, out: &mut [io::IoSlice<'a>]) -> usize {
+    fn slices<'a>(&'a self, out: &mut [io::IoSlice<'a>]) -> usize {
         let mut count = 0;
         for (slot, item) in out.iter_mut().zip(self.items.iter()) {
             let skip = if count == 0 { self.written } else { 0 };
@@ -201,7 +246,7 @@ impl SendQueue {
     }
 
     /// So many bytes of what is due have been written.
-    pub(crate) fn advance(&mut self, mut bytes: usize) {
+    fn advance(&mut self, mut bytes: usize) {
         while let Some(first) = &self.items.first {
             let due = first.frame.len() - self.written;
             if bytes < due {

@@ -136,6 +136,8 @@ impl Socket {
         }
     }
 
+    /// Where a connection does not have it from its listener.
+    #[cfg(not(target_os = "linux"))]
     pub(crate) fn set_nodelay(&self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.set_nodelay(true),

@@ -1,6 +1,6 @@
 //! From a request to a socket: sign-in, limits, subprotocol, and the 101.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
@@ -19,6 +19,7 @@ use parlour_core::{Code, Error, command::Identity, limits::rate_limited};
 use parlour_websocket::handshake::{self, UpgradeRequest};
 use parlour_wire::Dialect;
 use sha2::Digest as _;
+use tokio::io::AsyncWriteExt as _;
 
 use super::{
     Gateway,
@@ -28,6 +29,7 @@ use super::{
     connection,
     doors::{Door, close_code, parameter},
     entry::{self, Entered, Running, Wish},
+    http_stream::HttpStream,
     listener::ClientAddress,
     preauth::{self, SignedIn},
     session,
@@ -59,10 +61,19 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
 /// A socket that has been taken over from HTTP.
 pub(crate) struct Upgraded {
     pub(crate) stream: Socket,
+    /// The answer to the upgrade, which has not been written yet.
+    pub(crate) answer: Vec<u8>,
     /// What the client had sent right behind its request.
     pub(crate) early: Vec<u8>,
     /// What was agreed about the size of frames.
     pub(crate) compression: Option<Agreed>,
+}
+
+impl Upgraded {
+    /// Writes the answer, where nothing goes out with it.
+    pub(super) async fn answer(&mut self) -> io::Result<()> {
+        self.stream.write_all(&std::mem::take(&mut self.answer)).await
+    }
 }
 
 type Address = Extension<ClientAddress>;
@@ -350,10 +361,11 @@ pub(crate) fn switching(
     response
 }
 
-/// Gets the bare socket back from hyper.
+/// Gets the bare socket back from hyper, with the answer that it believes to have written.
 pub(crate) async fn take_over(upgrade: OnUpgrade, compression: Option<Agreed>) -> Option<Upgraded> {
     let upgraded = upgrade.await.ok()?;
-    let parts = upgraded.downcast::<TokioIo<Socket>>().ok()?;
+    let parts = upgraded.downcast::<TokioIo<HttpStream>>().ok()?;
     let early = parts.read_buf.to_vec();
-    Some(Upgraded { stream: parts.io.into_inner(), early, compression })
+    let (stream, answer) = parts.io.into_inner().into_parts();
+    Some(Upgraded { stream, answer, early, compression })
 }

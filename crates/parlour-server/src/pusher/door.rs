@@ -94,22 +94,22 @@ fn admit(
 }
 
 async fn turn_away(gateway: &Gateway, upgraded: Upgraded, code: CloseCode) {
-    let link = link(gateway, upgraded);
-    goodbye(gateway, &link, code).await;
+    let link = link(gateway);
+    goodbye(gateway, &link, upgraded, code).await;
 }
 
 /// Tells a client why it cannot stay, and waits for its answer, so that the code arrives before the end does.
-pub(super) async fn goodbye(gateway: &Gateway, link: &Link, code: CloseCode) {
+pub(super) async fn goodbye(gateway: &Gateway, link: &Link, upgraded: Upgraded, code: CloseCode) {
     gateway.metrics.closes.get_or_create(&CloseReason { code: code.code }).inc();
     channels::end(link, code);
+    // What it says now does not matter any more.
+    let _early = link.attach(upgraded);
     let mut decoder = connection::decoder(gateway, link.compression());
     // Whether the goodbye arrives is the client's business.
     let _unheard = tokio::time::timeout(GOODBYE, farewell::finish(link, &mut decoder)).await;
 }
 
-/// The socket as the rest of the process sees it.
-pub(super) fn link(gateway: &Gateway, upgraded: Upgraded) -> Arc<Link> {
-    let link = Link::new(Some(Codes::Pusher), gateway.limits.clone(), gateway.metrics.clone());
-    link.attach(upgraded.stream, upgraded.compression);
-    link
+/// A socket as the rest of the process sees it, before it is open.
+pub(super) fn link(gateway: &Gateway) -> Arc<Link> {
+    Link::new(Some(Codes::Pusher), gateway.limits.clone(), gateway.metrics.clone())
 }

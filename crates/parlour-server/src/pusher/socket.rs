@@ -33,21 +33,16 @@ use crate::gateway::{
 use crate::hash::HashMap;
 
 /// Serves a socket until it ends.
-pub(super) async fn run(
-    gateway: Arc<Gateway>,
-    app: Arc<App>,
-    mut upgraded: Upgraded,
-    device: Device,
-) {
-    let early = std::mem::take(&mut upgraded.early);
-    let link = door::link(&gateway, upgraded);
+pub(super) async fn run(gateway: Arc<Gateway>, app: Arc<App>, upgraded: Upgraded, device: Device) {
+    let link = door::link(&gateway);
     link.timing.heard.store(gateway.seconds(), Relaxed);
     let socket = match gateway.pusher.channels.open(&app, &link, device) {
         Ok(socket) => socket,
-        Err(code) => return door::goodbye(&gateway, &link, code).await,
+        Err(code) => return door::goodbye(&gateway, &link, upgraded, code).await,
     };
     let timeout = app.limits.activity_timeout;
     link.send(frame(|out| encode::connection_established(socket.id, timeout, out)));
+    let early = link.attach(upgraded);
     let client = Client {
         gateway: gateway.clone(),
         socket: socket.clone(),

@@ -19,10 +19,11 @@ use tokio::io::{Interest, Ready};
 use super::*;
 use crate::{
     gateway::{
-        compression::Compression,
+        compression::{Agreed, Compression},
         conn::NewConn,
         link::Link,
         socket::{Socket, Transport},
+        upgrade::Upgraded,
     },
     metrics::Metrics,
 };
@@ -68,9 +69,20 @@ const LONG: &str = "hohohohohohohohohohohohohohohohohohohoho";
 static TERSE: Saying = Saying::new(&["{}"]);
 static WORDY: Saying = Saying::new(&["one", "two", LONG]);
 
-/// A socket that notes the pieces which are written to it.
+/// A socket that notes what is written to it: each write with its pieces.
 #[derive(Clone, Default)]
-struct Noting(Arc<Mutex<Vec<Vec<u8>>>>);
+struct Noting(Arc<Mutex<Vec<Vec<Vec<u8>>>>>);
+
+impl Noting {
+    fn opened(&self, compression: Option<Agreed>) -> Upgraded {
+        let stream = Socket::Other(Box::new(self.clone()));
+        Upgraded { stream, answer: b"HTTP".to_vec(), early: Vec::new(), compression }
+    }
+
+    fn writes(&self) -> Vec<Vec<Vec<u8>>> {
+        std::mem::take(&mut *self.0.lock())
+    }
+}
 
 impl Transport for Noting {
     fn poll_ready(&self, _: &mut Context<'_>, interest: Interest) -> Poll<io::Result<Ready>> {
@@ -82,7 +94,7 @@ impl Transport for Noting {
     }
 
     fn try_write_vectored(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        self.0.lock().extend(slices.iter().map(|slice| slice.to_vec()));
+        self.0.lock().push(slices.iter().map(|slice| slice.to_vec()).collect());
         Ok(slices.iter().map(|slice| slice.len()).sum())
     }
 
@@ -150,10 +162,11 @@ fn several_frames_wait_as_one_piece_unless_each_is_compressed_or_taken_by_itself
     let mut hears = |compression: Option<Compression>| {
         let (conn, socket) = (conn(&WORDY, "2", None), Noting::default());
         let agreed = compression.and_then(|compression| compression.agree("permessage-deflate"));
-        conn.link.attach(Socket::Other(Box::new(socket.clone())), agreed);
+        conn.link.attach(socket.opened(agreed));
+        assert_eq!(socket.writes(), [[b"HTTP"]]);
         assert!(encoder.send(&conn, &mut Vec::new()));
         conn.link.flush();
-        socket.0.lock().clone()
+        socket.writes().concat()
     };
     assert_eq!(hears(None), [[b"\x81\x03one\x81\x03two\x81\x28", LONG.as_bytes()].concat()]);
     let pieces = hears(Some(Compression { min_bytes: 10 }));
@@ -165,4 +178,17 @@ fn several_frames_wait_as_one_piece_unless_each_is_compressed_or_taken_by_itself
     let taken: Vec<_> = std::iter::from_fn(|| stream.link.pop()).collect();
     let payloads: Vec<_> = taken.iter().map(|item| item.frame.payload()).collect();
     assert_eq!(payloads, [b"one", b"two", LONG.as_bytes()]);
+}
+
+#[test]
+fn what_waits_for_a_socket_goes_out_with_the_answer_that_opens_it() {
+    let (conn, socket) = (conn(&TERSE, "2", None), Noting::default());
+    for frame in [Frame::text("hello"), Frame::text("well")] {
+        conn.link.send(frame);
+    }
+    conn.link.attach(socket.opened(None));
+    let pieces = [&b"HTTP"[..], b"\x81\x05hello", b"\x81\x04well"].map(<[u8]>::to_vec);
+    assert_eq!(socket.writes(), [pieces]);
+    conn.link.send(Frame::text("on"));
+    assert_eq!(socket.writes(), [[b"\x81\x02on"]]);
 }
