@@ -152,13 +152,13 @@ async fn deliver(hub: &Hub, store: &dyn Store, metrics: &Metrics, envelopes: &[E
         // A hole is closed by reading what is missing. It comes to an end: each round reads something, or gives up.
         while let Err(hole) = hub.deliver(envelope, &mut dirty) {
             metrics.heals.inc();
-            match close(hub, store, hole, &mut dirty).await {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    tracing::error!(?error, ?hole, "a gap could not be read");
-                    break;
-                }
+            let closed = close(hub, store, hole, &mut dirty).await;
+            if let Err(error) = &closed {
+                tracing::error!(?error, ?hole, "a gap could not be read");
+            }
+            if !matches!(closed, Ok(true)) {
+                hub.owe(envelope, &mut dirty);
+                break;
             }
         }
     }

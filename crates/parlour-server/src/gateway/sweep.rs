@@ -50,6 +50,7 @@ pub(super) async fn run(gateway: Arc<Gateway>) {
         count = count.wrapping_add(1);
         gateway.hub.sweep_typing();
         gateway.hub.sweep_receipts();
+        gateway.hub.sweep_owed();
         if count.is_multiple_of(TICKS_A_SECOND) {
             connections(&gateway);
             gateway.hub.sweep_presence();

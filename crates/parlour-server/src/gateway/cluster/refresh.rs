@@ -157,7 +157,7 @@ impl Cluster {
             let page = page.seen_from(start);
             let covered = page.covered.max(after);
             envelopes.extend(page.envelopes);
-            match self.parts.hub.admit(membership, &envelopes, covered, resync.take()) {
+            match self.parts.hub.admit(membership, &envelopes, (after, covered), resync.take()) {
                 Admitted::NotYet if covered > after => {}
                 Admitted::NotYet => return Err(Error::internal("a log ends before its end")),
                 Admitted::Yes => {

@@ -5,7 +5,12 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 use parlour_core::{ConversationId, Seq, UserId, event::Envelope, model::Membership};
 use parlour_wire::{Notice, Scene};
 
-use super::{Hub, encoder::Encoder, flush, subscribe::is_later};
+use super::{
+    Hub,
+    encoder::{Encoder, skip},
+    flush,
+    subscribe::is_later,
+};
 use crate::gateway::close::Close;
 
 /// How a user's conversations differ from what the store says.
@@ -93,13 +98,13 @@ impl Hub {
         }
     }
 
-    /// Tells a user's connections a part of the log of a conversation that he does not listen to yet, up to `covered`;
-    /// where that is as far as others here are, he listens from there on.
+    /// Tells a user's connections a part of the log of a conversation that he does not listen to yet: what is behind `after`,
+    /// up to `covered`. Where that is as far as others here are, he listens from there on.
     pub(crate) fn admit(
         &self,
         membership: &Membership,
         envelopes: &[Envelope],
-        covered: Seq,
+        (after, covered): (Seq, Seq),
         resync: Option<Notice>,
     ) -> Admitted {
         let mut dirty = Vec::new();
@@ -124,12 +129,26 @@ impl Hub {
                 conn.notify(notice);
             }
         }
+        let mut next = after.next();
+        // Who counts must not think that he missed what later Changes have superseded.
+        let pass_over = |next: Seq, end: Seq, dirty: &mut Vec<_>| {
+            for seq in (next.0..end.0).map(Seq) {
+                for conn in slot.conns.iter().filter(covers) {
+                    skip(conn, conversation, seq, dirty);
+                }
+            }
+        };
         for envelope in envelopes {
+            if let Some(seq) = envelope.seq {
+                pass_over(next, seq, &mut dirty);
+                next = seq.next();
+            }
             let mut encoder = Encoder::new(envelope, scene);
             for conn in slot.conns.iter().filter(covers) {
                 self.metrics.deliveries.inc_by(u64::from(encoder.send(conn, &mut dirty)));
             }
         }
+        pass_over(next, covered.next(), &mut dirty);
         let ahead = state.topics.get(&conversation).and_then(|topic| topic.last_seq);
         let admitted = if ahead.is_some_and(|last| covered < last) {
             Admitted::NotYet

@@ -9,6 +9,7 @@ mod crowd;
 mod deliver;
 mod encoder;
 mod far;
+mod owed;
 mod presence;
 mod receipts;
 mod register;
@@ -30,7 +31,7 @@ use parking_lot::Mutex;
 use parlour_core::{
     Code, ConversationId, Error, Seq, UserId,
     command::Actor,
-    event::PresenceStatus,
+    event::{Envelope, PresenceStatus},
     limits::{Limits, rate_limited},
     model::{ConversationKind, ConversationState, Millis, Profile, Role, SessionId},
     port::clock::Clock,
@@ -83,6 +84,8 @@ struct State {
     /// Who is connected to other processes.
     far: HashMap<UserId, Far>,
     voice: Voice,
+    /// Events that answer somebody, and wait until what comes before them has been read.
+    owed: Vec<Envelope>,
     /// Stamps slots that a fan-out to people has reached already.
     round: u64,
 }

@@ -133,11 +133,11 @@ pub(super) struct Seat {
     pub(super) read: Vec<(UserId, Seq)>,
     /// The ends of the log and of the receipts, from which a topic begins, where other processes write them too.
     pub(super) ends: Option<(Seq, u64)>,
-    joined: Seq,
+    pub(super) joined: Seq,
     /// He has been told everything up to here.
     pub(super) since: Seq,
-    past: Arc<[(Seq, Seq)]>,
-    role: Role,
+    pub(super) past: Arc<[(Seq, Seq)]>,
+    pub(super) role: Role,
     pub(super) state: ConversationState,
 }
 

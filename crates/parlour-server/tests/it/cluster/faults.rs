@@ -63,6 +63,29 @@ fn g8_when_every_message_is_lost_the_poll_finds_it() {
 }
 
 #[test]
+fn g4_who_is_let_in_late_is_told_of_every_seq() {
+    let Some(several) = Several::start(&[]) else { return };
+    // No hint arrives: by the time bob's process finds out, what was said has been edited.
+    let one = several.server(&[("PARLOUR_BUS_PREFIX", "one")]);
+    let other = several.server(&[("PARLOUR_BUS_PREFIX", "other")]);
+    let (mut alice, mut bob) = (one.live("1"), other.live("2"));
+    let group = group(&mut alice, &["3"]);
+    let add = json!({ "type": "participant.add", "conversation_id": group, "user_id": "2" });
+    assert!(alice.ask(add)["ok"].is_object());
+    let edited = say(&mut alice, group, "first");
+    say(&mut alice, group, "second");
+    let edit = json!({ "type": "message.edit", "message_id": edited["id"], "content": "better" });
+    let last = alice.ask(edit)["ok"]["message"]["change_seq"].as_u64().unwrap();
+
+    let mut seqs = Vec::new();
+    while seqs.last() != Some(&last) {
+        let frame = bob.wait(|frame| frame["conversation_id"] == group && frame["seq"].is_u64());
+        seqs.push(frame["seq"].as_u64().unwrap());
+    }
+    assert_eq!(seqs, (last - 3..=last).collect::<Vec<_>>());
+}
+
+#[test]
 fn g8_a_bus_that_comes_back_is_used_again() {
     let Some(mut several) = Several::start(&[]) else { return };
     let (one, other) = (several.server(&[]), several.server(&[]));
