@@ -90,15 +90,15 @@ pub(super) fn ck13_gone(facts: &Facts<'_>) -> Vec<Violation> {
 
 /// CK15: a connection ends for a cause, with the code of that cause.
 pub(super) fn ck15_close_reason(facts: &Facts<'_>) -> Vec<Violation> {
-    let mut opened: HashMap<u64, usize> = HashMap::new();
+    let mut opened: HashMap<u64, u64> = HashMap::new();
     let mut faults = Faults::default();
     let mut found = Vec::new();
-    for (index, entry) in facts.entries.iter().enumerate() {
+    for entry in facts.entries {
         match &entry.what {
             What::Connected { conn, .. } => {
-                opened.insert(*conn, index);
+                opened.insert(*conn, entry.at);
             }
-            What::Fault { on, name } => faults.take(index, name, *on),
+            What::Fault { on, name } => faults.take(entry.at, name, *on),
             What::Closed { device, conn, code, cause } => {
                 let since = opened.get(conn).copied().unwrap_or(0);
                 let right = match cause {
@@ -123,26 +123,31 @@ pub(super) fn ck15_close_reason(facts: &Facts<'_>) -> Vec<Violation> {
     found
 }
 
-/// Faults with the entries of their beginning and end.
+/// So long after its end a fault may still be why a connection ended that is known as one opened since, in microseconds:
+/// what clients have lived through is written down a moment later.
+const AFTERMATH: u64 = 1_000_000;
+
+/// Faults with their ends.
 #[derive(Default)]
-struct Faults<'a>(Vec<(usize, Option<usize>, &'a str)>);
+struct Faults<'a>(Vec<(Option<u64>, &'a str)>);
 
 impl<'a> Faults<'a> {
-    fn take(&mut self, index: usize, name: &'a str, on: bool) {
+    fn take(&mut self, at: u64, name: &'a str, on: bool) {
         if on {
-            self.0.push((index, None, name));
-        } else if let Some(fault) =
-            self.0.iter_mut().rfind(|(_, end, known)| end.is_none() && *known == name)
+            self.0.push((None, name));
+        } else if let Some((end, _)) =
+            self.0.iter_mut().rfind(|(end, known)| end.is_none() && *known == name)
         {
-            fault.1 = Some(index);
+            *end = Some(at);
         }
     }
 
-    /// Those that were on at some time from an entry on.
-    fn since(&self, index: usize) -> impl Iterator<Item = &'a str> {
-        let during =
-            move |fault: &&(usize, Option<usize>, &str)| fault.1.is_none_or(|end| end >= index);
-        self.0.iter().filter(during).map(|(_, _, name)| *name)
+    /// Those that were on at some time from a time on, or a moment before.
+    fn since(&self, opened: u64) -> impl Iterator<Item = &'a str> {
+        let during = move |fault: &&(Option<u64>, &str)| {
+            fault.0.is_none_or(|end| end.saturating_add(AFTERMATH) >= opened)
+        };
+        self.0.iter().filter(during).map(|(_, name)| *name)
     }
 }
 

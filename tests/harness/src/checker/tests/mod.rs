@@ -272,5 +272,12 @@ fn ck15_finds_wrong_close_codes() {
     finds(answers::ck15_close_reason, &start.clone().close("bob", 2, None, None), "bob: closed");
     finds(answers::ck15_close_reason, &start.clone().close("bob", 2, Some(1011), None), "1011");
     let shutdown = Some(Cause::Shutdown);
-    finds(answers::ck15_close_reason, &start.close("bob", 2, Some(1000), shutdown), "1000");
+    finds(answers::ck15_close_reason, &start.clone().close("bob", 2, Some(1000), shutdown), "1000");
+    // Who connected at the end of a fault may be written down after it; who came later had another reason.
+    let over = start.kill().add(What::Fault { name: "kill".into(), on: false });
+    let soon = over.clone().connect("bob", 3).close("bob", 3, None, None);
+    accepts(answers::ck15_close_reason, &soon);
+    let later = (0..1_001).fold(over, |script, _| script.base("bob", 0));
+    let later = later.connect("bob", 3).close("bob", 3, None, None);
+    finds(answers::ck15_close_reason, &later, "bob: closed");
 }
