@@ -45,13 +45,8 @@ impl HttpStream {
         (self.socket, self.kept)
     }
 
-    /// Where to write to; `None`: it is to be kept.
-    fn out(self: Pin<&mut Self>) -> Result<Pin<&mut Socket>, &mut Vec<u8>> {
-        let this = self.get_mut();
-        match this.switch.0.load(Relaxed) {
-            true => Err(&mut this.kept),
-            false => Ok(Pin::new(&mut this.socket)),
-        }
+    fn keeps(&self) -> bool {
+        self.switch.0.load(Relaxed)
     }
 }
 
@@ -79,14 +74,13 @@ impl AsyncWrite for HttpStream {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.out() {
-            Ok(socket) => socket.poll_write_vectored(context, slices),
-            Err(kept) => {
-                let before = kept.len();
-                slices.iter().for_each(|slice| kept.extend_from_slice(slice));
-                Poll::Ready(Ok(kept.len() - before))
-            }
+        let this = self.get_mut();
+        if !this.keeps() {
+            return Pin::new(&mut this.socket).poll_write_vectored(context, slices);
         }
+        let before = this.kept.len();
+        slices.iter().for_each(|slice| this.kept.extend_from_slice(slice));
+        Poll::Ready(Ok(this.kept.len() - before))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -94,7 +88,11 @@ impl AsyncWrite for HttpStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.out().map_or(Poll::Ready(Ok(())), |socket| socket.poll_flush(context))
+        let this = self.get_mut();
+        match this.keeps() {
+            true => Poll::Ready(Ok(())),
+            false => Pin::new(&mut this.socket).poll_flush(context),
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

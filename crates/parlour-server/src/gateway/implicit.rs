@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use parlour_core::{
     Code, ConversationId, Epoch, Error, Position, Result, Seq,
     model::Membership,
-    port::store::{ClaimedSocket, SocketKey},
+    port::{
+        clock::Clock,
+        store::{ClaimedSocket, SocketId, SocketKey},
+    },
+    service::Chat,
 };
 use tokio::{
     sync::oneshot,
@@ -13,7 +17,10 @@ use tokio::{
 };
 
 use super::{Gateway, conn::Conn, hub::Loading, ledger::Track, missed, resume};
-use crate::hash::{HashMap, HashMapExt as _};
+use crate::{
+    hash::{HashMap, HashMapExt as _},
+    tasks::Tasks,
+};
 
 /// How long a new socket waits for an old one of the same client that is just being closed.
 const SETTLING: Duration = Duration::from_millis(30);
@@ -23,6 +30,12 @@ const ENDING: Duration = Duration::from_secs(2);
 
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(5);
+
+/// After so long it is tried again to let a place wait that could not be, then after twice as long, and so on.
+const RELEASE_AGAIN: Duration = Duration::from_millis(100);
+
+/// But after so long at most.
+const RELEASE_AT_LEAST: Duration = Duration::from_secs(1);
 
 /// A place that has been claimed: what is stored from its claim on will arrive.
 pub(crate) struct Claimed {
@@ -35,7 +48,7 @@ pub(crate) struct Claimed {
 /// Claims a connection's place and holds its live events back until [`follow`].
 pub(crate) async fn prepare(gateway: &Gateway, conn: &Arc<Conn>) -> Result<Claimed> {
     conn.hold();
-    settle(gateway, conn).await;
+    settle(gateway, conn).await?;
     let loading = gateway.hub.begin_loading(&conn.user);
     let mut memberships = resume::subscribe(gateway, conn, loading.subscribed).await?;
     memberships.retain(|membership| conn.covers(membership.conversation));
@@ -89,7 +102,10 @@ fn heads(memberships: &[Membership]) -> HashMap<ConversationId, Position> {
 /// Waits a moment for an old socket of the same client whose goodbye is on the way: some clients open the next one
 /// in the same instant, and it is to continue where the old one stood. One that is only waiting for its client's
 /// answer to a close waits no longer: its client is here.
-async fn settle(gateway: &Gateway, conn: &Conn) {
+///
+/// Where the store could not be told that the old one has ended, its place cannot be taken, and a new one would begin at the
+/// end of the log: the client comes again.
+async fn settle(gateway: &Gateway, conn: &Conn) -> Result<()> {
     let begun = Instant::now();
     loop {
         let siblings = gateway.hub.siblings(conn);
@@ -98,9 +114,16 @@ async fn settle(gateway: &Gateway, conn: &Conn) {
             other.link.abort();
             ending = true;
         }
-        let patience = if ending { ENDING } else { SETTLING };
+        let is_unreleased =
+            |other: &Arc<Conn>| other.track.as_ref().is_some_and(|track| track.is_unreleased());
+        let unreleased = siblings.iter().any(is_unreleased);
+        let patience = if ending || unreleased { ENDING } else { SETTLING };
         if siblings.is_empty() || begun.elapsed() >= patience {
-            return;
+            let message = "where this client stands could not be stored yet; try again";
+            return match unreleased {
+                true => Err(Error::new(Code::Unavailable, message)),
+                false => Ok(()),
+            };
         }
         sleep(LOOK).await;
     }
@@ -117,16 +140,14 @@ async fn claim(
 ) -> Result<ClaimedSocket> {
     let (give, given) = oneshot::channel();
     let (chat, clock, key) = (gateway.chat.clone(), gateway.clock.clone(), key(conn));
-    let track = track.clone();
+    let (track, tasks) = (track.clone(), gateway.tasks.clone());
     gateway.tasks.spawn("claim of a place", async move {
         let claimed = chat.store().claim_socket(key, heads, in_flight, clock.now()).await;
         if let Ok(claimed) = &claimed {
             track.keep_in(claimed.id);
         }
-        if let Err(Ok(unwanted)) = give.send(claimed)
-            && let Err(error) = chat.store().release_socket(unwanted.id, false, clock.now()).await
-        {
-            super::session::log_failure(&error);
+        if let Err(Ok(unwanted)) = give.send(claimed) {
+            release(&chat, &*clock, &tasks, &track, unwanted.id, false).await;
         }
     });
     given.await.unwrap_or_else(|_| Err(Error::new(Code::Unavailable, "the server restarts")))
@@ -194,9 +215,30 @@ pub(crate) async fn leave(gateway: &Gateway, conn: &Conn) {
     {
         super::session::log_failure(&error);
     }
-    let clean = conn.has_parted();
-    let released = gateway.chat.store().release_socket(row, clean, gateway.clock.now()).await;
-    if let Err(error) = released {
+    let Gateway { chat, clock, tasks, .. } = gateway;
+    release(chat, &**clock, tasks, track, row, conn.has_parted()).await;
+}
+
+/// Lets a place wait for its client's next socket, as soon as the store takes it: what stays live is taken by nobody. At the end
+/// of the process it is given up, because the next start lets all wait that are live.
+async fn release(
+    chat: &Chat,
+    clock: &dyn Clock,
+    tasks: &Tasks,
+    track: &Track,
+    row: SocketId,
+    clean: bool,
+) {
+    let mut pause = RELEASE_AGAIN;
+    while let Err(error) = chat.store().release_socket(row, clean, clock.now()).await {
         super::session::log_failure(&error);
+        track.set_unreleased(true);
+        tokio::select! {
+            biased;
+            () = tasks.stopping() => return,
+            () = sleep(pause) => {}
+        }
+        pause = (2 * pause).min(RELEASE_AT_LEAST);
     }
+    track.set_unreleased(false);
 }

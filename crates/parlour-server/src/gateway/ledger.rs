@@ -3,7 +3,10 @@
 //! A pong answers a ping in order, so it proves that every frame before the ping has arrived. One ping at a time is
 //! under way; what it will prove is set aside when it is sent.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use parking_lot::Mutex;
 use parlour_core::{ConversationId, Seq, port::store::SocketId};
@@ -14,6 +17,8 @@ pub(crate) struct Track {
     /// Where it is kept in the store, once that is known.
     row: OnceLock<SocketId>,
     proved: Mutex<Vec<(ConversationId, Seq)>>,
+    /// Its socket has ended, and the store could not be told.
+    unreleased: AtomicBool,
 }
 
 impl Track {
@@ -25,6 +30,15 @@ impl Track {
     /// Keeps it there from now on. Only the first call does anything.
     pub(crate) fn keep_in(&self, row: SocketId) {
         let _one_row_for_ever = self.row.set(row);
+    }
+
+    /// Whether its socket has ended, but its place does not wait for the next one yet.
+    pub(crate) fn is_unreleased(&self) -> bool {
+        self.unreleased.load(Relaxed)
+    }
+
+    pub(crate) fn set_unreleased(&self, unreleased: bool) {
+        self.unreleased.store(unreleased, Relaxed);
     }
 
     fn prove(&self, conversation: ConversationId, seq: Seq) {

@@ -11,7 +11,9 @@ use parlour_core::{
 };
 use serde_json::json;
 
-use super::{ALICE, ALL, BOB, Heard, Spoken, Stage, process::Process, said, socket::Socket};
+use super::{
+    ALICE, ALL, BOB, Heard, Spoken, Stage, process::Process, said, socket::Socket, stage::Knock,
+};
 use crate::gateway::server::Server;
 
 /// So many Changes of a conversation come on return.
@@ -170,5 +172,37 @@ fn g5_the_end_of_the_process_keeps_every_place() {
         let expected = [said(unproved, BOB, "unproved"), said(away, BOB, "after the end")];
         assert_eq!(heard, expected, "{}", spoken.name);
         assert_eq!(stage.history(ALICE).last(), Some(&(id, live)));
+    }
+}
+
+#[test]
+fn g5_g16_a_place_that_could_not_be_stored_at_first_is_not_lost() {
+    let stage = Stage::new();
+    let database = stage.server.database();
+    for spoken in ALL {
+        let mut phone = stage.socket(spoken, ALICE);
+        stage.say(BOB, "before");
+        phone.until("before");
+        phone.prove();
+        // The store cannot take down that the socket has ended.
+        let refuses = "CREATE TRIGGER full BEFORE UPDATE ON sockets WHEN NEW.waiting_since IS NOT NULL \
+                       BEGIN SELECT RAISE(ABORT, 'no room'); END";
+        database.execute_batch(refuses).unwrap();
+        phone.cut();
+        let away = stage.say(BOB, "away");
+        let at = stage.place(ALICE);
+        let token = stage.server.token(ALICE);
+        let path =
+            format!("{}?dialect={}&token={token}", spoken.path(at.conversation), spoken.name);
+        match stage.knock(&path, &[]) {
+            Knock::Refused(status) => assert_eq!(status, 503, "{}", spoken.name),
+            Knock::Closed(code, _) => assert_eq!(code, 1012, "{}", spoken.name),
+            Knock::Entered(_) => panic!("{}: it would miss something", spoken.name),
+        }
+        database.execute_batch("DROP TRIGGER full").unwrap();
+        let mut phone = stage.arriving(spoken, ALICE, at, "");
+        let last = stage.say(BOB, "last");
+        let all = [said(away, BOB, "away"), said(last, BOB, "last")];
+        assert_eq!(phone.durable_until("last"), all, "{}", spoken.name);
     }
 }

@@ -73,6 +73,11 @@ impl Server {
         self.folder
     }
 
+    /// Its database, seen past the server.
+    pub(crate) fn database(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.folder.path().join("parlour.db")).unwrap()
+    }
+
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
     }
