@@ -30,6 +30,10 @@ const OPEN: usize = 4;
 /// After so long without a word of it a message is said again.
 const AGAIN: Duration = Duration::from_secs(3);
 
+/// Who was away for longer may have missed more than is sent again. Most are told so; `plain` has no frame for it, and does what
+/// its page does: it loads the conversation.
+const LONG_AWAY: Duration = Duration::from_secs(3);
+
 /// How often it looks around while nothing happens.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -84,7 +88,8 @@ impl Robot {
         let conn = next_number();
         let mut open: Vec<Open> = Vec::new();
         let (mut patience, mut told, mut loaded) = (Patience::default(), false, 0);
-        let mut next = Instant::now();
+        let (mut next, mut was_long_away) = (Instant::now(), false);
+        let mut heard = (0, Instant::now());
         loop {
             if self.phases.has_changed()? {
                 // Also while it was away.
@@ -103,12 +108,17 @@ impl Robot {
                     continue;
                 }
                 patience.reset();
+                was_long_away |= heard.1.elapsed() > LONG_AWAY;
                 // What was said on the old connection may have gone with it.
                 open.iter_mut().for_each(|open| open.said = None);
             }
-            let resyncs = client.look(|log| log.resyncs());
-            if resyncs > loaded && self.load(&client).await.is_ok() {
-                loaded = resyncs;
+            let (resyncs, count) = client.look(|log| (log.resyncs(), log.heard().len()));
+            if count > heard.0 {
+                heard = (count, Instant::now());
+            }
+            let must_load = resyncs > loaded || (was_long_away && self.part.kind == Kind::Plain);
+            if must_load && self.load(&client).await.is_ok() {
+                (loaded, was_long_away) = (resyncs, false);
             }
             client.look(|log| open.retain(|open| !log.has(&open.text)));
             if matches!(phase, Phase::Talk) && Instant::now() >= next {
