@@ -7,25 +7,16 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use parlour_core::{
-    Epoch, Error,
-    command::{Actor, Identity, Reply},
-    limits::Limits,
-    testing,
-};
+use parlour_core::{Epoch, Error, command::Reply, testing};
 use parlour_wire::{Caller, Hello, Request, Sink, Tag};
 use tokio::io::{Interest, Ready};
 
 use super::*;
-use crate::{
-    gateway::{
-        compression::{Agreed, Compression},
-        conn::NewConn,
-        link::Link,
-        socket::{Socket, Transport},
-        upgrade::Upgraded,
-    },
-    metrics::Metrics,
+use crate::gateway::{
+    compression::{Agreed, Compression},
+    hub::test_conn::conn,
+    socket::{Socket, Transport},
+    upgrade::Upgraded,
 };
 
 /// Says the same of everything, and counts how often it is asked to.
@@ -99,26 +90,6 @@ impl Transport for Noting {
     }
 
     fn hang_up(&self) {}
-}
-
-fn conn(dialect: &'static dyn Dialect, user: &str, channel: Option<&str>) -> Arc<Conn> {
-    let identity = Identity {
-        actor: Actor::user(testing::user(user)),
-        session: None,
-        expires_at: None,
-        issued_at: 0,
-    };
-    Conn::new(NewConn {
-        key: 1,
-        identity,
-        device: None,
-        agent: None,
-        dialect,
-        scope: channel.map(|_| ConversationId(1)),
-        channel: channel.map(Into::into),
-        transport: "test",
-        link: Link::new(None, Arc::new(Limits::default()), Arc::new(Metrics::new())),
-    })
 }
 
 fn typing() -> Envelope {

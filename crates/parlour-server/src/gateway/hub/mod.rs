@@ -16,6 +16,8 @@ mod register;
 mod remote;
 mod replay;
 mod subscribe;
+#[cfg(test)]
+mod test_conn;
 mod typing;
 mod voice;
 

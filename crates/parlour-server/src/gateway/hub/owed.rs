@@ -61,7 +61,6 @@ impl State {
 mod tests {
     use parlour_core::{
         ConversationId, Epoch, MessageId, Seq,
-        command::{Actor, Identity},
         event::Origin,
         limits::Limits,
         model::{
@@ -73,11 +72,7 @@ mod tests {
     use parlour_wire::native::Native;
 
     use super::*;
-    use crate::gateway::{
-        conn::NewConn,
-        hub::{Hole, Place, Topic, subscribe::Seat},
-        link::Link,
-    };
+    use crate::gateway::hub::{Hole, Place, Topic, subscribe::Seat, test_conn::conn};
 
     const AT: ConversationId = ConversationId(1);
 
@@ -107,23 +102,7 @@ mod tests {
     }
 
     fn sender(hub: &Arc<Hub>) -> Arc<Conn> {
-        let identity = Identity {
-            actor: Actor::user(testing::user("1")),
-            session: None,
-            expires_at: None,
-            issued_at: 0,
-        };
-        let conn = Conn::new(NewConn {
-            key: 7,
-            identity,
-            device: None,
-            agent: None,
-            dialect: &Native,
-            scope: None,
-            channel: None,
-            transport: "test",
-            link: Link::new(None, Arc::new(Limits::default()), Arc::new(Metrics::new())),
-        });
+        let conn = conn(&Native, "1", None);
         hub.state.lock().conns.insert(conn.key, conn.clone());
         conn
     }
