@@ -1,16 +1,11 @@
 //! Users who get into conversations, or out of them, by what another process did: they are told it as if they had seen it.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::ops::Range;
 
 use parlour_core::{ConversationId, Seq, UserId, event::Envelope, model::Membership};
 use parlour_wire::{Notice, Scene};
 
-use super::{
-    Hub,
-    encoder::{Encoder, skip},
-    flush,
-    subscribe::is_later,
-};
+use super::{Hub, encoder::Encoder, flush, subscribe::is_later};
 use crate::gateway::close::Close;
 
 /// How a user's conversations differ from what the store says.
@@ -120,35 +115,25 @@ impl Hub {
         }
         let mut seat = state.seat_of(membership, id);
         let scene = Scene { place: Some(&*seat.place), read: &seat.read, settings: &self.settings };
-        let covers = |conn: &&Arc<_>| {
-            let conn: &crate::gateway::conn::Conn = conn;
-            conn.listening.load(Relaxed) && conn.covers(conversation)
-        };
-        for conn in slot.conns.iter().filter(covers) {
-            if let Some(notice) = resync {
-                conn.notify(notice);
-            }
+        if let Some(notice) = resync {
+            slot.listeners(conversation).for_each(|conn| conn.notify(notice));
         }
         let mut next = after.next();
-        // Who counts must not think that he missed what later Changes have superseded.
-        let pass_over = |next: Seq, end: Seq, dirty: &mut Vec<_>| {
-            for seq in (next.0..end.0).map(Seq) {
-                for conn in slot.conns.iter().filter(covers) {
-                    skip(conn, conversation, seq, dirty);
-                }
-            }
+        let pass_over = |seqs: Range<Seq>, dirty: &mut _| {
+            (seqs.start.0..seqs.end.0)
+                .for_each(|seq| slot.pass_over(conversation, Seq(seq), dirty));
         };
         for envelope in envelopes {
             if let Some(seq) = envelope.seq {
-                pass_over(next, seq, &mut dirty);
+                pass_over(next..seq, &mut dirty);
                 next = seq.next();
             }
             let mut encoder = Encoder::new(envelope, scene);
-            for conn in slot.conns.iter().filter(covers) {
+            for conn in slot.listeners(conversation) {
                 self.metrics.deliveries.inc_by(u64::from(encoder.send(conn, &mut dirty)));
             }
         }
-        pass_over(next, covered.next(), &mut dirty);
+        pass_over(next..covered.next(), &mut dirty);
         let ahead = state.topics.get(&conversation).and_then(|topic| topic.last_seq);
         let admitted = if ahead.is_some_and(|last| covered < last) {
             Admitted::NotYet

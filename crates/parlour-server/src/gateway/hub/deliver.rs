@@ -1,6 +1,6 @@
 //! One event to everybody who listens.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::Arc;
 
 use parlour_core::{
     ConversationId, Seq,
@@ -182,15 +182,13 @@ impl State {
                     continue;
                 }
                 let visible = encoder.said().is_none_or(|said| subscriber.sees(said));
-                for conn in &slot.conns {
-                    if conn.listening.load(Relaxed) && conn.covers(conversation) {
-                        delivered += u64::from(if visible {
-                            encoder.send(conn, dirty)
-                        } else {
-                            encoder.skip(conn, dirty)
-                        });
-                        origin = origin.filter(|key| *key != conn.key);
-                    }
+                for conn in slot.listeners(conversation) {
+                    delivered += u64::from(if visible {
+                        encoder.send(conn, dirty)
+                    } else {
+                        encoder.skip(conn, dirty)
+                    });
+                    origin = origin.filter(|key| *key != conn.key);
                 }
             }
         }

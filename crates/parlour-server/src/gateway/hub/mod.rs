@@ -118,6 +118,20 @@ struct Slot {
     round: u64,
 }
 
+impl Slot {
+    /// Those of his connections that are told what happens in a conversation.
+    fn listeners(&self, at: ConversationId) -> impl Iterator<Item = &Arc<Conn>> {
+        self.conns.iter().filter(move |conn| conn.listening.load(Relaxed) && conn.covers(at))
+    }
+
+    /// Says of a Change that a later one has superseded that it went by: who counts must not think that he missed one.
+    fn pass_over(&self, at: ConversationId, seq: Seq, dirty: &mut Vec<Arc<Conn>>) {
+        for conn in self.listeners(at) {
+            encoder::skip(conn, at, seq, dirty);
+        }
+    }
+}
+
 /// A conversation that somebody here listens to.
 struct Topic {
     /// The last Change that went through; `None` until the first one, where this is the only process.

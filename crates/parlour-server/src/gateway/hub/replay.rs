@@ -1,9 +1,6 @@
 //! What was read from the store, on its way to those who listen: to close a hole, or because another process wrote it.
 
-use std::{
-    ops::Range,
-    sync::{Arc, atomic::Ordering::Relaxed},
-};
+use std::{ops::Range, sync::Arc};
 
 use parlour_core::{
     ConversationId, Seq, UserId,
@@ -11,7 +8,7 @@ use parlour_core::{
     port::store::Replay,
 };
 
-use super::{Hub, State, Topic, deliver::Hole, encoder::skip, subscribe::Seat};
+use super::{Hub, State, Topic, deliver::Hole, subscribe::Seat};
 use crate::{
     gateway::conn::Conn,
     hash::{HashMap, HashSet},
@@ -85,7 +82,7 @@ impl Hub {
 }
 
 impl State {
-    /// Says of Changes that later ones have superseded that they went by: who counts must not think that he missed one.
+    /// Says of Changes that later ones have superseded that they went by.
     fn pass_over(
         &self,
         conversation: ConversationId,
@@ -95,11 +92,8 @@ impl State {
         let Some(topic) = self.topics.get(&conversation) else { return };
         for seq in (seqs.start.0..seqs.end.0).map(Seq) {
             for subscriber in topic.subscribers.iter().filter(|subscriber| subscriber.hears(seq)) {
-                let slot = self.slots.get(subscriber.slot);
-                for conn in slot.into_iter().flat_map(|slot| &slot.conns) {
-                    if conn.listening.load(Relaxed) && conn.covers(conversation) {
-                        skip(conn, conversation, seq, dirty);
-                    }
+                if let Some(slot) = self.slots.get(subscriber.slot) {
+                    slot.pass_over(conversation, seq, dirty);
                 }
             }
         }
