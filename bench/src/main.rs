@@ -86,15 +86,15 @@ fn main() -> Result<()> {
             for target in targets.iter().filter(|target| is_due(&arguments, run, scenario, target))
             {
                 let setting = Setting { runtime: &runtime, target, size, pinned, stored: &stored };
-                let measured = scenario.measure(&setting, |figures| {
+                let named = |figures| {
                     let (target, scenario) = (target.name.into(), scenario.name.into());
-                    sheet.add(&Figures { target, scenario, run, ..figures })
-                });
+                    Figures { target, scenario, run, ..figures }
+                };
+                let measured = scenario.measure(&setting, |figures| sheet.add(&named(figures)));
                 // The others are measured all the same, and the report says what is missing, and why.
                 if let Err(error) = measured {
                     failed += usize::from(must_succeed(&arguments, target));
-                    let (target, scenario) = (target.name.into(), scenario.name.into());
-                    sheet.add(&Figures { target, scenario, run, ..Figures::missing(&error) })?;
+                    sheet.add(&named(Figures::missing(&error)))?;
                 }
             }
         }

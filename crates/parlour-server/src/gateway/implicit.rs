@@ -34,8 +34,8 @@ const LOOK: Duration = Duration::from_millis(5);
 /// After so long it is tried again to let a place wait that could not be, then after twice as long, and so on.
 const RELEASE_AGAIN: Duration = Duration::from_millis(100);
 
-/// But after so long at most.
-const RELEASE_AT_LEAST: Duration = Duration::from_secs(1);
+/// Its longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A place that has been claimed: what is stored from its claim on will arrive.
 pub(crate) struct Claimed {
@@ -238,7 +238,7 @@ async fn release(
             () = tasks.stopping() => return,
             () = sleep(pause) => {}
         }
-        pause = (2 * pause).min(RELEASE_AT_LEAST);
+        pause = (2 * pause).min(LONGEST_PAUSE);
     }
     track.set_unreleased(false);
 }

@@ -128,9 +128,8 @@ async fn connection(
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(client);
             let response = router.oneshot(request).await;
-            if response
-                .as_ref()
-                .is_ok_and(|response| response.status() == StatusCode::SWITCHING_PROTOCOLS)
+            if let Ok(response) = &response
+                && response.status() == StatusCode::SWITCHING_PROTOCOLS
             {
                 switch.turn();
             }
