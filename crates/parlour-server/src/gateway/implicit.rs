@@ -110,9 +110,11 @@ async fn settle(gateway: &Gateway, conn: &Conn) -> Result<()> {
     loop {
         let siblings = gateway.hub.siblings(conn);
         let mut ending = false;
-        for other in siblings.iter().filter(|other| other.channel.is_none() && other.is_closing()) {
-            other.link.abort();
-            ending = true;
+        for other in siblings.iter().filter(|other| other.is_closing()) {
+            if other.channel.is_none() {
+                other.link.abort();
+            }
+            ending |= other.channel.is_none() || other.has_parted();
         }
         let is_unreleased =
             |other: &Arc<Conn>| other.track.as_ref().is_some_and(|track| track.is_unreleased());

@@ -103,12 +103,14 @@ impl Hub {
         flush(&mut dirty);
     }
 
-    /// Other connections of the same user that are the same to their client: same dialect, conversation and device.
+    /// Other connections of the same user that are the same to their client: same dialect, conversation and device. Of those on
+    /// its own socket only what has ended: two channels of one socket are no two devices.
     pub(crate) fn siblings(&self, conn: &Conn) -> Vec<Arc<Conn>> {
         let state = self.state.lock();
         let Some(slot) = state.slot_of(&conn.user) else { return Vec::new() };
         let same = |other: &&Arc<Conn>| {
-            !Arc::ptr_eq(&other.link, &conn.link)
+            !std::ptr::eq(Arc::as_ptr(other), conn)
+                && (!Arc::ptr_eq(&other.link, &conn.link) || other.is_closing())
                 && other.kept_as() == conn.kept_as()
                 && other.scope == conn.scope
                 && other.device == conn.device

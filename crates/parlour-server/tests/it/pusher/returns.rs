@@ -89,6 +89,39 @@ fn g5_each_channel_has_its_place() {
     assert_eq!(texts(&seen, &channels[1]), [""; 0]);
 }
 
+#[test]
+fn g5_a_channel_taken_again_waits_for_the_place_it_had() {
+    let stage = Stage::start();
+    let mut alice = stage.server.live("1");
+    let conversation = group(&mut alice, &["2"]);
+    let channel = format!("private-conversation.{conversation}");
+    let bobs_socket = || {
+        let mut bob = stage.socket();
+        bob.sign_in(&json!({ "id": "2" }));
+        bob
+    };
+    let mut bob = bobs_socket();
+    bob.join(&channel, None);
+    say(&mut alice, conversation, "before");
+    until(&mut bob, &channel, "before");
+    // The store cannot take down that the channel was left.
+    let database = stage.server.database();
+    let refuses = "CREATE TRIGGER full BEFORE UPDATE ON sockets WHEN NEW.waiting_since IS NOT NULL \
+                   BEGIN SELECT RAISE(ABORT, 'no room'); END";
+    database.execute_batch(refuses).unwrap();
+    bob.leave(&channel);
+    assert!(bob.settle().is_empty());
+    say(&mut alice, conversation, "missed");
+    bob.subscribe(&channel, None);
+    assert!(matches!(bob.client.end(), super::End::Closed(1011, _)));
+    database.execute_batch("DROP TRIGGER full").unwrap();
+    let mut back = bobs_socket();
+    back.join(&channel, None);
+    say(&mut alice, conversation, "new");
+    let told = texts(&until(&mut back, &channel, "new"), &channel);
+    assert!(told.ends_with(&["message missed".to_owned(), "message new".to_owned()]), "{told:?}");
+}
+
 /// Clients come and go while others write; whoever is here at the end has everything in order, if perhaps again.
 #[test]
 fn g5_nothing_is_lost_however_often_somebody_drops() {
