@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use parlour_core::{
     Error, UserId,
-    model::{Millis, UserState},
+    model::{Millis, User, UserState},
     port::{
         clock::Clock,
         store::{ProfileUpdate, Store},
@@ -23,6 +23,21 @@ pub(super) struct Described {
     pub(super) name: Option<Arc<str>>,
     pub(super) email: Option<Arc<str>>,
     pub(super) avatar: Option<Arc<str>>,
+}
+
+impl Described {
+    /// Whether the store knows all this of its user. An empty text, which takes back what was known, counts as news.
+    fn is_known(&self, user: &User) -> bool {
+        let Self { username, name, email, avatar } = self;
+        let profile = &user.profile;
+        let is_known = |said: &Option<Arc<str>>, known: Option<&Arc<str>>| {
+            said.as_ref().is_none_or(|said| Some(said) == known)
+        };
+        is_known(username, Some(&profile.username))
+            && is_known(name, Some(&profile.name))
+            && is_known(email, user.email.as_ref())
+            && is_known(avatar, profile.avatar.as_ref())
+    }
 }
 
 #[derive(Clone)]
@@ -83,16 +98,15 @@ impl People {
         create: bool,
     ) -> Result<Known, Error> {
         let now = self.clock.monotonic();
-        let nothing_said = described == Described::default();
         if let Some(known) = self.known.get(user, now)
-            && (nothing_said || known.described == described)
+            && (described == Described::default() || known.described == described)
         {
             return Ok(known);
         }
         let began = self.known.begin();
         let found = self.store.user(user.clone()).await?;
         let found = match found {
-            Some(found) if nothing_said => found,
+            Some(found) if described.is_known(&found) => found,
             None if !create => return Err(refused(Refusal::UnknownUser)),
             _ => {
                 let update = ProfileUpdate {

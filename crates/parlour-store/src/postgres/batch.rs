@@ -42,6 +42,14 @@ impl Tx {
         std::mem::take(self.later.get_mut().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Takes over what another one of the same transaction leaves behind.
+    pub(super) fn absorb(&mut self, mut other: Self) {
+        let later = self.later.get_mut().unwrap_or_else(PoisonError::into_inner);
+        later.append(&mut other.take_later());
+        self.effects.envelopes.append(&mut other.effects.envelopes);
+        self.effects.duplicates += other.effects.duplicates;
+    }
+
     /// Goes to the sink after the commit.
     pub(super) fn publish(&mut self, envelope: Envelope) {
         self.effects.envelopes.push(envelope);

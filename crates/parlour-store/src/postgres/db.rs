@@ -87,6 +87,19 @@ impl Failure {
         }
     }
 
+    /// Whether it was another statement of the same transaction that failed.
+    pub(super) fn is_of_another(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION)
+    }
+
+    /// Whether nobody shall use the connection any more: it is lost, leads to a standby, or has plans from before a migration.
+    pub(super) fn spoils_connection(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        let spoilt = [&SqlState::FEATURE_NOT_SUPPORTED, &SqlState::READ_ONLY_SQL_TRANSACTION];
+        !is_refusal(error) || error.code().is_some_and(|code| spoilt.contains(&code))
+    }
+
     /// Whether a lock was waited for in vain, or a statement took too long.
     pub(super) fn is_lock_timeout(&self) -> bool {
         let Self::Database(error) = self else { return false };

@@ -58,7 +58,7 @@ const OF_MESSAGE: &str = "(SELECT conversation FROM messages WHERE id = $1)";
 const LOCK: &str = "SELECT 1 FROM conversations WHERE id = ";
 
 /// Takes the rows of several conversations, in ascending order.
-const LOCK_SEVERAL: &str =
+pub(super) const LOCK_SEVERAL: &str =
     "SELECT id FROM conversations WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE";
 
 /// Takes conversations' rows, in ascending order; the result waits until it has them all. Those that do not exist

@@ -12,7 +12,8 @@
 //! the conversation's row ([`facts::View::lock`], [`facts::lock`]), then reads facts, asks the policy, and writes.
 //! Users that it makes come after that, in the order of their ids. A refused step is rolled back.
 //!
-//! A step that reads (`self.read(args, |db, args| Box::pin(..))`) sees one snapshot.
+//! A step that reads (`self.read(args, |db, args| Box::pin(..))`) sees one snapshot, which it may share with others
+//! ([`looks`]).
 //!
 //! How statements share a round trip is told in [`db`]; [`Tx::send`] is for those whose answer nobody needs.
 
@@ -35,6 +36,7 @@ mod lane;
 mod lease;
 mod lists;
 mod log;
+mod looks;
 mod marks;
 mod messages;
 mod migrate;
@@ -48,6 +50,7 @@ mod renew;
 mod rows;
 mod sessions;
 mod sockets;
+mod together;
 mod transfer;
 mod users;
 mod writer;
@@ -76,10 +79,12 @@ use self::{
     group::{Done, Item},
     lane::{Lane, Queued},
     lease::{Lease, Use},
+    looks::Looks,
     migrate::server_error,
     pool::Pool,
     publisher::Publisher,
     queue::{Queue, Way},
+    together::Together,
     writer::{Counters, Runner},
 };
 pub(crate) use self::{copy::CopySide, renew::renew};
@@ -131,6 +136,8 @@ impl PostgresStore {
         let publisher = Publisher::start(sink).map_err(|source| server_error(&place, source))?;
         let runner = Arc::new(Runner {
             pool: Pool::new(server, connections, options.prepare),
+            looks: Looks::default(),
+            together: Together::default(),
             publisher,
             counters: Counters::default(),
             begin,

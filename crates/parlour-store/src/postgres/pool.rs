@@ -124,7 +124,7 @@ impl Pool {
             Some(connection) => connection,
             None => self.connect().await?,
         };
-        Ok(Lent { connection, idle: self.idle.clone(), state: State::Open, _permit: permit })
+        Ok(Lent { connection, idle: self.idle.clone(), is_clean: false, _permit: permit })
     }
 
     fn take_idle(&self) -> Option<Arc<Connection>> {
@@ -189,23 +189,12 @@ pub(super) fn jittered(time: Duration) -> Duration {
     time / 2 + time * part / 2_000
 }
 
-/// What a connection on loan is in the middle of.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// A transaction, perhaps, that may have written.
-    Open,
-    /// A transaction that only reads.
-    Reading,
-    /// Nothing, or on its way out of a transaction.
-    Clean,
-}
-
-/// A connection on loan. It goes back only when it is said to be clean, or only reads; else it is dropped, and what
-/// it was in the middle of is rolled back by the server.
+/// A connection on loan. It goes back only when it is said to be clean; else it is dropped, and what it was in the middle
+/// of is rolled back by the server.
 pub(super) struct Lent {
     connection: Arc<Connection>,
     idle: Arc<Idle>,
-    state: State,
+    is_clean: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -219,31 +208,17 @@ impl Lent {
         self.connection.client.is_closed()
     }
 
-    /// What follows only reads, in a transaction: it may be left at any time.
-    pub(super) const fn only_reads(&mut self) {
-        self.state = State::Reading;
-    }
-
-    /// It does not answer any more.
-    pub(super) fn abandon(mut self) {
-        self.state = State::Open;
-    }
-
     /// The connection is not in a transaction, or on its way out of it: the next may have it.
     pub(super) fn give_back(mut self) {
-        self.state = State::Clean;
+        self.is_clean = true;
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        if self.connection.client.is_closed() || self.state == State::Open {
-            return;
+        if self.is_clean && !self.connection.client.is_closed() {
+            let connection = self.connection.clone();
+            self.idle.with(|idle| idle.push(connection));
         }
-        if self.state == State::Reading {
-            drop(self.connection.send_plain("ROLLBACK"));
-        }
-        let connection = self.connection.clone();
-        self.idle.with(|idle| idle.push(connection));
     }
 }

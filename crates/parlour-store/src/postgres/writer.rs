@@ -14,12 +14,15 @@ use tokio::{
     sync::Semaphore,
     time::{sleep, timeout},
 };
+use tokio_postgres::error::SqlState;
 
 use super::{
     batch::Tx,
     db::{Db, Failure, Sent, Step, is_refusal},
+    looks::{Looks, Snapshot},
     pool::{Lent, Pool, jittered},
     publisher::{Publisher, Slot},
+    together::Together,
 };
 
 /// Begins a transaction that writes. A statement that takes longer than this is stuck; and who waits longer for a lock
@@ -35,9 +38,6 @@ pub(super) const BEGIN_APPLIED: &str = "BEGIN; SET LOCAL synchronous_commit = re
 /// conversation.
 pub(super) const IN_LANE: &str = "; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; \
      SET LOCAL enable_mergejoin = off; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL lock_timeout = 4000";
-/// Begins a transaction that reads one snapshot.
-const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
-     SET LOCAL statement_timeout = 15000; SET LOCAL idle_in_transaction_session_timeout = 10000";
 /// How long a start waits for the server.
 pub(super) const START_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a step runs at most.
@@ -58,6 +58,8 @@ pub(super) struct Counters {
 /// What runs steps.
 pub(super) struct Runner {
     pub(super) pool: Pool,
+    pub(super) looks: Looks,
+    pub(super) together: Together,
     pub(super) publisher: Arc<Publisher>,
     pub(super) counters: Counters,
     /// [`BEGIN`] or [`BEGIN_APPLIED`].
@@ -136,26 +138,20 @@ impl Runner {
 
     /// Takes back what a step wrote that failed, and keeps the connection where it is sound.
     pub(super) fn leave(&self, lent: Lent, failure: &Failure) {
-        use tokio_postgres::error::SqlState;
-        let is_sound = match failure {
-            Failure::Refused(_) | Failure::Again => true,
-            Failure::Database(error) => {
-                if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION) {
-                    self.pool.forget_idle();
-                }
-                is_refusal(error)
-                    && error.code() != Some(&SqlState::FEATURE_NOT_SUPPORTED)
-                    && error.code() != Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
-            }
-        };
-        if is_sound {
+        if let Failure::Database(error) = failure
+            && error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
+        {
+            self.pool.forget_idle();
+        }
+        if !failure.spoils_connection() {
             // Its answer comes before those of whoever has the connection next.
             drop(lent.connection().send_plain("ROLLBACK"));
             lent.give_back();
         }
     }
 
-    /// Runs a step that reads, in one snapshot. Again, when its connection was lost.
+    /// Runs a step that reads, in one snapshot. Again, when its connection was lost, or somebody's with whom it shared a
+    /// transaction failed: then alone.
     pub(super) async fn read<A, T, F>(&self, args: &A, step: &F) -> Result<T>
     where
         A: Sync,
@@ -163,11 +159,12 @@ impl Runner {
     {
         let mut tries = 1;
         loop {
-            let failure = match self.look(args, step).await {
+            let failure = match self.look(args, step, tries == 1).await {
                 Ok(found) => return Ok(found),
                 Err(failure) => failure,
             };
-            if tries >= TRIES || !failure.is_worth_another_try() {
+            let again = failure.is_worth_another_try() || failure.is_of_another();
+            if tries >= TRIES || !again {
                 return Err(failure.into_error());
             }
             sleep(jittered(PAUSE * tries)).await;
@@ -175,27 +172,22 @@ impl Runner {
         }
     }
 
-    async fn look<A, T, F>(&self, args: &A, step: &F) -> Step<T>
+    async fn look<A, T, F>(&self, args: &A, step: &F, shares: bool) -> Step<T>
     where
         F: for<'t> Fn(&'t Db, &'t A) -> BoxFuture<'t, Step<T>>,
     {
-        let mut lent = self.pool.get().await?;
-        lent.only_reads();
-        drop(lent.connection().send_plain(BEGIN_READING));
-        let db = Db::new(lent.connection().clone());
-        match timeout(STEP_PATIENCE, step(&db, args)).await {
-            Ok(Ok(found)) => {
-                drop(lent.connection().send_plain("COMMIT"));
-                lent.give_back();
-                Ok(found)
-            }
+        let snapshot = match shares {
+            true => self.looks.join(&self.pool).await?,
+            false => Arc::new(Snapshot::begin(self.pool.get().await?)),
+        };
+        match timeout(STEP_PATIENCE, step(snapshot.db(), args)).await {
+            Ok(Ok(found)) => Ok(found),
             Ok(Err(failure)) => {
-                self.leave(lent, &failure);
+                snapshot.note(&failure);
                 Err(failure)
             }
             Err(_) => {
-                // It does not answer: nobody shall wait behind this.
-                lent.abandon();
+                snapshot.give_up();
                 Err(stuck().into())
             }
         }

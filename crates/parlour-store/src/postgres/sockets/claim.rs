@@ -1,106 +1,30 @@
-//! Where sockets stand whose clients cannot say it themselves.
-//!
-//! A live row names the process that holds it. When that process is dead (its lease has ended, or its lock can be taken),
-//! its rows are as good as waiting: `cluster` lets them wait when it notices, and a claim takes one at once.
+//! Where a socket begins: at a place that waits, or at the ends of the logs.
 
 use std::collections::BTreeMap;
 
 use parlour_core::{
-    ConversationId, Epoch, Error, NodeId, Position, Result, Seq,
+    ConversationId, Epoch, NodeId, Position,
     model::Millis,
-    port::{
-        BoxFuture,
-        store::{
-            CLOSED_SOCKET_WAITS, CUT_SOCKET_WAITS, ClaimedSocket, Context, MOST_SWEPT_SOCKETS,
-            MOST_WAITING_SOCKETS, SocketId, SocketKey, SocketStore,
-        },
-    },
+    port::store::{ClaimedSocket, SocketId, SocketKey},
 };
 use sha2::{Digest as _, Sha256};
 use tokio_postgres::Row;
 
-use super::{
-    PostgresStore,
+use crate::postgres::{
     batch::Tx,
-    cluster,
     db::{Db, Failure, Step},
-    deliveries, lease,
-    rows::{self, boolean, int, integer, limit, number},
+    lease,
+    rows::{self, boolean, int, integer, number},
     users,
 };
 
-impl SocketStore for PostgresStore {
-    fn claim_socket(
-        &self,
-        key: SocketKey,
-        heads: Vec<(ConversationId, Position)>,
-        in_flight: Vec<(ConversationId, Position)>,
-        now: Millis,
-    ) -> BoxFuture<'_, Result<ClaimedSocket>> {
-        let bytes = (heads.len() + in_flight.len()) * 24 + 128;
-        let heads = in_order(&heads);
-        let claim =
-            Claim { key, heads, in_flight, now, node: self.node, tells: self.lease.tells() };
-        self.write(bytes, claim, |tx, claim| Box::pin(claim.run(tx)))
-    }
-
-    fn acknowledge_socket(
-        &self,
-        context: Context,
-        id: SocketId,
-        received: Vec<(ConversationId, Seq)>,
-    ) -> BoxFuture<'_, Result<()>> {
-        let bytes = received.len() * 64;
-        let args = (context, id, furthest(&received), self.node);
-        self.write(bytes, args, |tx, (context, id, received, node)| {
-            Box::pin(acknowledge(tx, context, *id, received, *node))
-        })
-    }
-
-    fn release_socket(&self, id: SocketId, clean: bool, now: Millis) -> BoxFuture<'_, Result<()>> {
-        let wait = if clean { CLOSED_SOCKET_WAITS } else { CUT_SOCKET_WAITS };
-        let args = (id, now, now.saturating_add(wait), self.node);
-        self.write(32, args, |tx, (id, now, until, node)| {
-            Box::pin(release(tx, *id, *now, *until, *node))
-        })
-    }
-
-    fn sweep_sockets(&self, now: Millis) -> BoxFuture<'_, Result<u64>> {
-        self.write(0, (now, self.lease.tells()), |tx, (now, tells)| {
-            Box::pin(async move {
-                if *tells {
-                    cluster::free_orphans(tx).await?;
-                }
-                let until = now.saturating_add(CUT_SOCKET_WAITS);
-                let sql = "UPDATE sockets SET expires_at = $1 WHERE expires_at = 0";
-                let begun = tx.db.send(sql, &[&until]).await?;
-                let sql = "DELETE FROM sockets WHERE id IN (SELECT id FROM sockets WHERE expires_at <= $1 \
-                             ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
-                let swept = tx.db.send(sql, &[now, &limit(MOST_SWEPT_SOCKETS)]).await?;
-                begun.count().await?;
-                swept.count().await
-            })
-        })
-    }
-}
-
-type Places = BTreeMap<ConversationId, Position>;
+pub(super) type Places = BTreeMap<ConversationId, Position>;
 
 /// Of several places in a conversation the first that is named.
-fn in_order(places: &[(ConversationId, Position)]) -> Places {
+pub(super) fn in_order(places: &[(ConversationId, Position)]) -> Places {
     let mut found = Places::new();
     for (conversation, position) in places {
         found.entry(*conversation).or_insert(*position);
-    }
-    found
-}
-
-/// Of several places in a conversation the furthest.
-fn furthest(places: &[(ConversationId, Seq)]) -> BTreeMap<ConversationId, Seq> {
-    let mut found = BTreeMap::new();
-    for (conversation, seq) in places {
-        let place = found.entry(*conversation).or_insert(*seq);
-        *place = (*place).max(*seq);
     }
     found
 }
@@ -119,14 +43,14 @@ fn columns<'a>(
 }
 
 /// A socket that begins, and wants to know where.
-struct Claim {
-    key: SocketKey,
-    heads: Places,
-    in_flight: Vec<(ConversationId, Position)>,
-    now: Millis,
-    node: NodeId,
+pub(in crate::postgres) struct Claim {
+    pub(super) key: SocketKey,
+    pub(super) heads: Places,
+    pub(super) in_flight: Vec<(ConversationId, Position)>,
+    pub(super) now: Millis,
+    pub(super) node: NodeId,
     /// Whether a lock that can be taken tells that its process is dead.
-    tells: bool,
+    pub(super) tells: bool,
 }
 
 /// Rows of a key that wait, or are live in other processes: whether they can be had, the longest waiting first. What a
@@ -149,11 +73,9 @@ macro_rules! siblings {
 }
 
 impl Claim {
-    async fn run(&self, tx: &mut Tx) -> Step<ClaimedSocket> {
-        // Claims of one key come one after the other, so that each finds what the last one has left.
-        let alone = tx.db.send("SELECT pg_advisory_xact_lock($1)", &[&self.lock_key()]).await?;
+    /// Runs under its [`Self::lock_key`].
+    pub(super) async fn run(&self, tx: &mut Tx) -> Step<ClaimedSocket> {
         let siblings = self.siblings(&tx.db).await?;
-        alone.rows().await?;
         let free = siblings.iter().find(|(_, free)| *free).map(|(id, _)| *id);
         let live: Vec<i64> = siblings.iter().filter(|(_, free)| !free).map(|(id, _)| *id).collect();
         let bounds = self.bounds(&tx.db, &live).await?;
@@ -166,8 +88,9 @@ impl Claim {
         }
     }
 
-    /// Different keys rarely share one; then they wait for each other.
-    fn lock_key(&self) -> i64 {
+    /// Claims of one key come one after the other, so that each finds what the last one has left. Different keys rarely
+    /// share one; then they wait for each other.
+    pub(super) fn lock_key(&self) -> i64 {
         let mut hash = Sha256::new();
         let scope = self.key.scope.map(|scope| scope.0.to_be_bytes());
         let parts = [
@@ -315,78 +238,4 @@ fn lower(positions: &mut Places, bounds: &[(ConversationId, Position)]) -> Place
         }
     }
     lowered
-}
-
-async fn acknowledge(
-    tx: &mut Tx,
-    context: &Context,
-    id: SocketId,
-    received: &BTreeMap<ConversationId, Seq>,
-    node: NodeId,
-) -> Step<()> {
-    let (id, user) = (int(id.0), &context.actor.user);
-    // Locked, so that no other process takes it before its places are stored.
-    let held = tx
-        .db
-        .one(
-            "SELECT node = $3, expires_at = 0 FROM sockets WHERE id = $1 AND user_id = $2 FOR SHARE",
-            &[&id, &user.as_str(), &int(node.0)],
-            |row| {
-                let is_true = |column| Ok::<_, Failure>(row.try_get::<_, Option<bool>>(column)? == Some(true));
-                Ok((is_true(0)?, is_true(1)?))
-            },
-        )
-        .await?;
-    let (is_ours, was_freed) = held.ok_or_else(Error::not_found)?;
-    if !is_ours {
-        // Another process has taken it: its client goes on there.
-        return Ok(());
-    }
-    if was_freed {
-        // We were taken for dead, and are not.
-        tx.send("UPDATE sockets SET waiting_since = NULL, expires_at = NULL WHERE id = $1", &[&id])
-            .await?;
-    }
-    let (conversations, seqs): (Vec<i64>, Vec<i64>) =
-        received.iter().map(|(conversation, seq)| (int(conversation.0), int(seq.0))).unzip();
-    // In a log's new life the old place means nothing.
-    tx
-        .send(
-            "INSERT INTO socket_positions AS p (socket, conversation, epoch, seq) \
-             SELECT $1, c.id, c.epoch, least(r.seq, c.last_seq) \
-             FROM unnest($2::bigint[], $3::bigint[]) AS r (conversation, seq) \
-               JOIN conversations c ON c.id = r.conversation \
-             ON CONFLICT (socket, conversation) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq \
-             WHERE excluded.epoch <> p.epoch OR excluded.seq > p.seq",
-            &[&id, &conversations, &seqs],
-        )
-        .await?;
-    deliveries::receive(tx, context, &conversations, &seqs).await
-}
-
-async fn release(tx: &mut Tx, id: SocketId, now: Millis, until: Millis, node: NodeId) -> Step<()> {
-    let id = int(id.0);
-    let released = tx
-        .db
-        .run(
-            "UPDATE sockets SET waiting_since = $2, expires_at = $3 \
-             WHERE id = $1 AND node = $4 AND waiting_since IS NULL",
-            &[&id, &now, &until, &int(node.0)],
-        )
-        .await?;
-    if released > 0 {
-        // Those that have expired make room first.
-        tx.db
-            .run(
-                "DELETE FROM sockets WHERE id IN ( \
-                   SELECT o.id FROM sockets s JOIN sockets o ON o.user_id = s.user_id \
-                     AND o.dialect = s.dialect AND o.scope IS NOT DISTINCT FROM s.scope \
-                     AND o.device IS NOT DISTINCT FROM s.device \
-                   WHERE s.id = $1 AND o.waiting_since IS NOT NULL \
-                   ORDER BY o.expires_at BETWEEN 1 AND $2, o.waiting_since DESC, o.id DESC OFFSET $3)",
-                &[&id, &now, &limit(MOST_WAITING_SOCKETS)],
-            )
-            .await?;
-    }
-    Ok(())
 }

@@ -1,0 +1,260 @@
+//! Where sockets stand whose clients cannot say it themselves.
+//!
+//! A live row names the process that holds it. When that process is dead (its lease has ended, or its lock can be taken),
+//! its rows are as good as waiting: `cluster` lets them wait when it notices, and a claim takes one at once.
+
+mod claim;
+
+use std::collections::BTreeMap;
+
+use parlour_core::{
+    ConversationId, Error, NodeId, Position, Result, Seq,
+    model::Millis,
+    port::{
+        BoxFuture,
+        store::{
+            CLOSED_SOCKET_WAITS, CUT_SOCKET_WAITS, ClaimedSocket, Context, MOST_SWEPT_SOCKETS,
+            MOST_WAITING_SOCKETS, SocketId, SocketKey, SocketStore,
+        },
+    },
+};
+
+use self::claim::{Claim, in_order};
+use super::{
+    PostgresStore,
+    batch::Tx,
+    cluster,
+    db::{Failure, Step},
+    deliveries, facts,
+    rows::{int, limit},
+};
+
+impl SocketStore for PostgresStore {
+    fn claim_socket(
+        &self,
+        key: SocketKey,
+        heads: Vec<(ConversationId, Position)>,
+        in_flight: Vec<(ConversationId, Position)>,
+        now: Millis,
+    ) -> BoxFuture<'_, Result<ClaimedSocket>> {
+        let bytes = (heads.len() + in_flight.len()) * 24 + 128;
+        let heads = in_order(&heads);
+        let claim =
+            Claim { key, heads, in_flight, now, node: self.node, tells: self.lease.tells() };
+        let done = self.together(bytes, SocketStep::Claim(claim));
+        Box::pin(async move {
+            match done.await? {
+                Done::Claimed(claimed) => Ok(claimed),
+                Done::Stored => Err(Error::internal("a claim claimed nothing")),
+            }
+        })
+    }
+
+    fn acknowledge_socket(
+        &self,
+        context: Context,
+        id: SocketId,
+        received: Vec<(ConversationId, Seq)>,
+    ) -> BoxFuture<'_, Result<()>> {
+        let bytes = received.len() * 64;
+        let received = furthest(&received);
+        let step = Acknowledgement { context, id, received, node: self.node };
+        let done = self.together(bytes, SocketStep::Acknowledge(step));
+        Box::pin(async move { done.await.map(drop) })
+    }
+
+    fn release_socket(&self, id: SocketId, clean: bool, now: Millis) -> BoxFuture<'_, Result<()>> {
+        let wait = if clean { CLOSED_SOCKET_WAITS } else { CUT_SOCKET_WAITS };
+        let step = Release { id, now, until: now.saturating_add(wait), node: self.node };
+        let done = self.together(32, SocketStep::Release(step));
+        Box::pin(async move { done.await.map(drop) })
+    }
+
+    fn sweep_sockets(&self, now: Millis) -> BoxFuture<'_, Result<u64>> {
+        self.write(0, (now, self.lease.tells()), |tx, (now, tells)| {
+            Box::pin(async move {
+                if *tells {
+                    cluster::free_orphans(tx).await?;
+                }
+                let until = now.saturating_add(CUT_SOCKET_WAITS);
+                let sql = "UPDATE sockets SET expires_at = $1 WHERE expires_at = 0";
+                let begun = tx.db.send(sql, &[&until]).await?;
+                let sql = "DELETE FROM sockets WHERE id IN (SELECT id FROM sockets WHERE expires_at <= $1 \
+                             ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
+                let swept = tx.db.send(sql, &[now, &limit(MOST_SWEPT_SOCKETS)]).await?;
+                begun.count().await?;
+                swept.count().await
+            })
+        })
+    }
+}
+
+/// Of several places in a conversation the furthest.
+fn furthest(places: &[(ConversationId, Seq)]) -> BTreeMap<ConversationId, Seq> {
+    let mut found = BTreeMap::new();
+    for (conversation, seq) in places {
+        let place = found.entry(*conversation).or_insert(*seq);
+        *place = (*place).max(*seq);
+    }
+    found
+}
+
+/// What a socket writes. Steps of several sockets may share a transaction ([`super::together`]).
+pub(super) enum SocketStep {
+    Claim(Claim),
+    Acknowledge(Acknowledgement),
+    Release(Release),
+}
+
+/// What became of it.
+pub(super) enum Done {
+    Claimed(ClaimedSocket),
+    Stored,
+}
+
+/// What a step needs for itself: no two in one transaction need the same.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Exclusive {
+    /// A claim's [`Claim::lock_key`].
+    Key(i64),
+    /// A conversation in which marks move.
+    Conversation(ConversationId),
+}
+
+impl SocketStep {
+    pub(super) fn exclusives(&self) -> Vec<Exclusive> {
+        match self {
+            Self::Claim(claim) => vec![Exclusive::Key(claim.lock_key())],
+            Self::Acknowledge(step) => {
+                step.received.keys().copied().map(Exclusive::Conversation).collect()
+            }
+            Self::Release(_) => Vec::new(),
+        }
+    }
+
+    /// Runs when it has its [`lock`]s.
+    pub(super) async fn run(&self, tx: &mut Tx) -> Step<Done> {
+        match self {
+            Self::Claim(claim) => claim.run(tx).await.map(Done::Claimed),
+            Self::Acknowledge(step) => step.run(tx).await.map(|()| Done::Stored),
+            Self::Release(step) => step.run(tx).await.map(|()| Done::Stored),
+        }
+    }
+}
+
+/// Takes what steps need for themselves, each kind in ascending order, so that no two transactions wait for each other.
+pub(super) async fn lock(tx: &mut Tx, exclusives: impl Iterator<Item = Exclusive>) -> Step<()> {
+    let (mut keys, mut conversations) = (Vec::new(), Vec::new());
+    for exclusive in exclusives {
+        match exclusive {
+            Exclusive::Key(key) => keys.push(key),
+            Exclusive::Conversation(id) => conversations.push(id),
+        }
+    }
+    if !keys.is_empty() {
+        keys.sort_unstable();
+        tx.send("SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS k", &[&keys]).await?;
+    }
+    // The step itself takes the rows of a single one.
+    if conversations.len() > 1 {
+        tx.send(
+            facts::LOCK_SEVERAL,
+            &[&conversations.iter().map(|id| int(id.0)).collect::<Vec<_>>()],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// What has arrived at a socket.
+pub(super) struct Acknowledgement {
+    context: Context,
+    id: SocketId,
+    received: BTreeMap<ConversationId, Seq>,
+    node: NodeId,
+}
+
+impl Acknowledgement {
+    async fn run(&self, tx: &mut Tx) -> Step<()> {
+        let Self { context, id, received, node } = self;
+        let (id, user) = (int(id.0), &context.actor.user);
+        // Locked, so that no other process takes it before its places are stored.
+        let held = tx
+        .db
+        .one(
+            "SELECT node = $3, expires_at = 0 FROM sockets WHERE id = $1 AND user_id = $2 FOR SHARE",
+            &[&id, &user.as_str(), &int(node.0)],
+            |row| {
+                let is_true = |column| Ok::<_, Failure>(row.try_get::<_, Option<bool>>(column)? == Some(true));
+                Ok((is_true(0)?, is_true(1)?))
+            },
+        )
+        .await?;
+        let (is_ours, was_freed) = held.ok_or_else(Error::not_found)?;
+        if !is_ours {
+            // Another process has taken it: its client goes on there.
+            return Ok(());
+        }
+        if was_freed {
+            // We were taken for dead, and are not.
+            tx.send(
+                "UPDATE sockets SET waiting_since = NULL, expires_at = NULL WHERE id = $1",
+                &[&id],
+            )
+            .await?;
+        }
+        let (conversations, seqs): (Vec<i64>, Vec<i64>) =
+            received.iter().map(|(conversation, seq)| (int(conversation.0), int(seq.0))).unzip();
+        // In a log's new life the old place means nothing.
+        tx
+        .send(
+            "INSERT INTO socket_positions AS p (socket, conversation, epoch, seq) \
+             SELECT $1, c.id, c.epoch, least(r.seq, c.last_seq) \
+             FROM unnest($2::bigint[], $3::bigint[]) AS r (conversation, seq) \
+               JOIN conversations c ON c.id = r.conversation \
+             ON CONFLICT (socket, conversation) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq \
+             WHERE excluded.epoch <> p.epoch OR excluded.seq > p.seq",
+            &[&id, &conversations, &seqs],
+        )
+        .await?;
+        deliveries::receive(tx, context, &conversations, &seqs).await
+    }
+}
+
+/// A socket that has ended.
+pub(super) struct Release {
+    id: SocketId,
+    now: Millis,
+    until: Millis,
+    node: NodeId,
+}
+
+impl Release {
+    async fn run(&self, tx: &mut Tx) -> Step<()> {
+        let Self { id, now, until, node } = self;
+        let id = int(id.0);
+        let released = tx
+            .db
+            .run(
+                "UPDATE sockets SET waiting_since = $2, expires_at = $3 \
+             WHERE id = $1 AND node = $4 AND waiting_since IS NULL",
+                &[&id, now, until, &int(node.0)],
+            )
+            .await?;
+        if released > 0 {
+            // Those that have expired make room first.
+            tx.db
+            .run(
+                "DELETE FROM sockets WHERE id IN ( \
+                   SELECT o.id FROM sockets s JOIN sockets o ON o.user_id = s.user_id \
+                     AND o.dialect = s.dialect AND o.scope IS NOT DISTINCT FROM s.scope \
+                     AND o.device IS NOT DISTINCT FROM s.device \
+                   WHERE s.id = $1 AND o.waiting_since IS NOT NULL \
+                   ORDER BY o.expires_at BETWEEN 1 AND $2, o.waiting_since DESC, o.id DESC OFFSET $3)",
+                &[&id, now, &limit(MOST_WAITING_SOCKETS)],
+            )
+            .await?;
+        }
+        Ok(())
+    }
+}
