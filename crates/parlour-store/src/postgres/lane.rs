@@ -103,11 +103,10 @@ impl Lane {
 pub(super) async fn serve(
     lane: Arc<Lane>,
     runner: Arc<Runner>,
-    begin: String,
     most: usize,
     ended: CancellationToken,
 ) {
-    let mut worker = Worker { runner, begin, lent: None };
+    let mut worker = Worker { runner, lent: None };
     loop {
         let batch = tokio::select! {
             batch = lane.take(most) => batch,
@@ -123,8 +122,6 @@ pub(super) async fn serve(
 
 struct Worker {
     runner: Arc<Runner>,
-    /// How its transactions begin.
-    begin: String,
     /// The connection that it keeps.
     lent: Option<Lent>,
 }
@@ -172,7 +169,7 @@ impl Worker {
             Some(lent) => lent,
             None => self.runner.pool.get().await?,
         };
-        let begun = lent.connection().send_plain(&self.begin);
+        let begun = lent.connection().send_plain(&self.runner.begin_several);
         let mut tx = Tx::new(Db::new(lent.connection().clone()));
         let outcome = match timeout(STEP_PATIENCE, group::run(&mut tx, items)).await {
             Ok(Ok(outcome)) => outcome,

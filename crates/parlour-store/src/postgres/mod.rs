@@ -141,6 +141,7 @@ impl PostgresStore {
             publisher,
             counters: Counters::default(),
             begin,
+            begin_several: format!("{begin}{}", writer::OF_SEVERAL),
             alone: Semaphore::new(((connections - lanes) / 2).max(1)),
         });
         let queue = Queue::new(options.max_queued.max(1), MOST_QUEUED_BYTES, lanes);
@@ -153,9 +154,8 @@ impl PostgresStore {
         let (runtime, ended) = (Handle::current(), CancellationToken::new());
         let lanes: Vec<_> = (0..lanes).map(|_| Arc::<Lane>::default()).collect();
         for lane in &lanes {
-            let begin = format!("{begin}{}", writer::IN_LANE);
             let most = options.max_batch.max(1);
-            let serve = lane::serve(lane.clone(), runner.clone(), begin, most, ended.clone());
+            let serve = lane::serve(lane.clone(), runner.clone(), most, ended.clone());
             tasks.spawn_on(serve, &runtime);
         }
         Ok(Self { runner, queue, lanes, ended, tasks, runtime, lease, node, opened_at })

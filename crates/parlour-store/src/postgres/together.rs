@@ -125,7 +125,7 @@ impl Runner {
 
     async fn attempt_group(&self, group: &[Waiting]) -> Result<Vec<Done>, Ended> {
         let lent = self.pool.get().await.map_err(Ended::NotStored)?;
-        let begun = lent.connection().send_plain(self.begin);
+        let begun = lent.connection().send_plain(&self.begin_several);
         let begin = || Tx::new(Db::new(lent.connection().clone()));
         let mut whole = begin();
         let mut parts: Vec<Tx> = group.iter().map(|_| begin()).collect();

@@ -33,10 +33,9 @@ pub(super) const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = on; SET LO
 pub(super) const BEGIN_APPLIED: &str = "BEGIN; SET LOCAL synchronous_commit = remote_apply; \
      SET LOCAL statement_timeout = 15000; SET LOCAL lock_timeout = 8000; \
      SET LOCAL idle_in_transaction_session_timeout = 10000";
-/// What a lane's transactions add: their statements look up what is named, however little the server knows about the
-/// sizes of tables that have just begun to grow, so they are planned once. And a lane does not wait long for one
-/// conversation.
-pub(super) const IN_LANE: &str = "; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; \
+/// What transactions of several steps add: their statements look up what is named, however little the server knows about the
+/// sizes of tables that have just begun to grow, so they are planned once. And they do not wait long for one conversation.
+pub(super) const OF_SEVERAL: &str = "; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; \
      SET LOCAL enable_mergejoin = off; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL lock_timeout = 4000";
 /// How long a start waits for the server.
 pub(super) const START_PATIENCE: Duration = Duration::from_secs(10);
@@ -64,6 +63,8 @@ pub(super) struct Runner {
     pub(super) counters: Counters,
     /// [`BEGIN`] or [`BEGIN_APPLIED`].
     pub(super) begin: &'static str,
+    /// The same with [`OF_SEVERAL`].
+    pub(super) begin_several: String,
     /// Bounds the connections that steps which go alone hold, so that reading goes on.
     pub(super) alone: Semaphore,
 }
