@@ -124,3 +124,40 @@ impl People {
         Ok(known)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use parlour_core::model::Profile;
+
+    use super::*;
+
+    #[test]
+    fn only_what_the_store_does_not_know_is_news() {
+        let id = UserId::new("7").unwrap();
+        let profile = Profile {
+            name: "Ann".into(),
+            avatar: Some("https://a.test/ann.png".into()),
+            ..Profile::bare(id)
+        };
+        let user = User {
+            profile: Arc::new(profile),
+            email: None,
+            state: UserState::Active,
+            revoked_before: 0,
+            last_seen: 0,
+            created_at: 0,
+        };
+        let said = |username: Option<&str>, name: Option<&str>, email: Option<&str>| Described {
+            username: username.map(Into::into),
+            name: name.map(Into::into),
+            email: email.map(Into::into),
+            avatar: None,
+        };
+        assert!(said(None, None, None).is_known(&user));
+        assert!(said(Some("7"), Some("Ann"), None).is_known(&user));
+        assert!(!said(None, Some("Anna"), None).is_known(&user));
+        assert!(!said(None, None, Some("ann@a.test")).is_known(&user));
+        // It returns the name to its default.
+        assert!(!said(None, Some(""), None).is_known(&user));
+    }
+}

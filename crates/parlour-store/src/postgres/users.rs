@@ -149,7 +149,8 @@ impl Making {
         let known = self
             .found
             .all(|row| Ok(Known { profile: rows::profile(row, 0)?, last_seen: integer(row, 4)? }));
-        let known = known.await?;
+        let mut known = known.await?;
+        known.sort_unstable_by(|one, other| one.profile.id.cmp(&other.profile.id));
         // Nobody is ever removed, so who is not there now was never there.
         if known.len() == self.count { Ok(known) } else { Err(Failure::Again) }
     }
@@ -161,17 +162,17 @@ pub(super) async fn send_making(db: &Db, users: &[&UserId], now: Millis) -> Step
     ids.sort_unstable();
     ids.dedup();
     let folded: Vec<String> = ids.iter().map(|id| fold(id)).collect();
-    // Whoever is made by somebody else at the same time is waited for.
+    // Whoever is made by somebody else at the same time is waited for. OFFSET keeps it a look for each, and ordering below is
+    // not the server's: a plan from when users were few goes through all of them otherwise.
     let made = db.send(
         "INSERT INTO users (id, created_at, id_fold, username_fold, name_fold) \
          SELECT t.id, $3, t.folded, t.folded, t.folded FROM unnest($1::text[], $2::text[]) t (id, folded) \
-         WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.id = t.id) \
+         WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.id = t.id OFFSET 0) \
          ORDER BY t.id COLLATE \"C\" ON CONFLICT DO NOTHING",
         &[&ids, &folded, &now],
     )
     .await?;
-    let sql =
-        format!("SELECT {PROFILE}, u.last_seen FROM users u WHERE u.id = ANY ($1) ORDER BY u.id");
+    let sql = format!("SELECT {PROFILE}, u.last_seen FROM users u WHERE u.id = ANY ($1)");
     let found = db.send(&sql, &[&ids]).await?;
     Ok(Making { made, found, count: ids.len() })
 }
