@@ -81,10 +81,15 @@ impl Failure {
     /// Whether every step would fail in the same way now: the database is away, full, or will not be written to.
     pub(super) fn concerns_all(&self) -> bool {
         match self {
-            Self::Refused(error) => error.code == parlour_core::Code::Unavailable,
+            Self::Refused(_) => self.is_for_want_of_database(),
             Self::Again => true,
             Self::Database(error) => is_passing(error) && !self.is_lock_timeout(),
         }
+    }
+
+    /// Whether there was no connection, or no answer in all the time that a step has.
+    pub(super) fn is_for_want_of_database(&self) -> bool {
+        matches!(self, Self::Refused(error) if error.code == parlour_core::Code::Unavailable)
     }
 
     /// Whether it was another statement of the same transaction that failed.

@@ -193,7 +193,7 @@ impl Worker {
             commit_later(lent, begun, later);
             return Ok(outcome.answers);
         }
-        match commit(&lent, begun, tx.take_later()).await {
+        match commit(&lent, [begun].into_iter().chain(tx.take_later())).await {
             Ok(()) => self.lent = Some(lent),
             Err(Ended::NotStored(failure)) => return Err(failure),
             Err(Ended::Unknown(error)) => {
@@ -247,7 +247,7 @@ impl Worker {
 fn commit_later(lent: Lent, begun: Sent, later: Vec<Sent>) {
     drop(tokio::spawn(async move {
         sleep(PAUSE * 10).await;
-        if commit(&lent, begun, later).await.is_ok() {
+        if commit(&lent, [begun].into_iter().chain(later)).await.is_ok() {
             lent.give_back();
         }
     }));

@@ -16,8 +16,9 @@ use parlour_core::Error;
 use tokio::sync::oneshot;
 
 use super::{
-    db::{Db, Failure, Step},
+    db::{Db, Failure, Sent, Step},
     pool::{Lent, Pool},
+    writer::{TRIES, has_begun},
 };
 
 /// Begins a transaction that reads one snapshot. Everything is looked up by an index: a plan from when a table was small would
@@ -47,18 +48,31 @@ impl Looks {
     /// # Errors
     /// Those of [`Pool::get`].
     pub(super) async fn join(&self, pool: &Pool) -> Step<Arc<Snapshot>> {
-        let (give, given) = oneshot::channel();
+        let (give, mut given) = oneshot::channel();
         self.waiting(|waiting| waiting.push_back(give));
-        tokio::select! {
-            biased;
-            taken_along = given => {
-                taken_along.map_err(|_| Error::unavailable("nobody reads any more").into())
+        let mut tries = 1;
+        loop {
+            let lent = tokio::select! {
+                biased;
+                taken_along = &mut given => {
+                    return taken_along.map_err(|_| Error::unavailable("nobody reads any more").into());
+                }
+                lent = pool.get() => lent?,
+            };
+            let (snapshot, begun) = Snapshot::begin(lent);
+            // Its own place is among those that wait.
+            let shares = self.waiting(|waiting| waiting.len() > 1);
+            if shares && let Err(failure) = has_begun(begun).await {
+                snapshot.give_up();
+                if tries >= TRIES {
+                    return Err(failure);
+                }
+                tries += 1;
+                continue;
             }
-            lent = pool.get() => {
-                let snapshot = Arc::new(Snapshot::begin(lent?));
-                self.waiting(|waiting| take_along(&snapshot, waiting));
-                Ok(snapshot)
-            }
+            let snapshot = Arc::new(snapshot);
+            self.waiting(|waiting| take_along(&snapshot, waiting));
+            return Ok(snapshot);
         }
     }
 
@@ -84,12 +98,11 @@ fn take_along(snapshot: &Arc<Snapshot>, waiting: &mut VecDeque<oneshot::Sender<A
 }
 
 impl Snapshot {
-    /// One that nobody shares.
-    pub(super) fn begin(lent: Lent) -> Self {
-        // A failure of it is one of what follows.
-        drop(lent.connection().send_plain(BEGIN));
+    /// One that begins; where that fails, what follows does too.
+    pub(super) fn begin(lent: Lent) -> (Self, Sent) {
+        let begun = lent.connection().send_plain(BEGIN);
         let db = Db::new(lent.connection().clone());
-        Self { db, lent: Some(lent), is_bad: AtomicBool::new(false) }
+        (Self { db, lent: Some(lent), is_bad: AtomicBool::new(false) }, begun)
     }
 
     pub(super) const fn db(&self) -> &Db {

@@ -16,10 +16,11 @@ use tokio::{sync::oneshot, time::timeout};
 use super::{
     PostgresStore,
     batch::Tx,
-    db::{Db, Step},
+    db::{Db, Sent, Step},
+    pool::Lent,
     queue::Way,
     sockets::{self, Done, Exclusive, SocketStep},
-    writer::{Ended, Runner, STEP_PATIENCE, commit, stuck},
+    writer::{Ended, Runner, STEP_PATIENCE, TRIES, commit, has_begun, stuck},
 };
 
 /// Steps in one transaction: few enough that none waits long for the others.
@@ -39,15 +40,15 @@ struct Waiting {
 enum Fate {
     Done(Done),
     /// Nothing is stored. It may fare better alone.
-    NotStored,
-    /// It cannot be told whether it is stored.
-    Unknown(Error),
+    GoesAlone,
+    /// Nothing is stored, and alone it would not fare better; or it cannot be told whether it is stored.
+    Failed(Error),
 }
 
 impl Fate {
     /// Who took the step along ended in the middle.
     fn gone() -> Self {
-        Self::Unknown(Error::unknown("a transaction ended without an answer"))
+        Self::Failed(Error::unknown("a transaction ended without an answer"))
     }
 }
 
@@ -97,8 +98,8 @@ impl Runner {
         };
         match fate {
             Fate::Done(done) => Ok(done),
-            Fate::Unknown(error) => Err(error),
-            Fate::NotStored => self.write(&step, &|tx, step| Box::pin(alone(tx, step))).await,
+            Fate::Failed(error) => Err(error),
+            Fate::GoesAlone => self.write(&step, &|tx, step| Box::pin(alone(tx, step))).await,
         }
     }
 
@@ -109,23 +110,43 @@ impl Runner {
                     waiting.tell(Fate::Done(done));
                 }
             }
-            Err(Ended::NotStored(failure)) => {
+            Err(Ended::NotStored(failure)) if !failure.is_for_want_of_database() => {
                 tracing::debug!(?failure, steps = group.len(), "steps of sockets failed together");
                 for waiting in group {
-                    waiting.tell(Fate::NotStored);
+                    waiting.tell(Fate::GoesAlone);
                 }
             }
-            Err(Ended::Unknown(error)) => {
+            Err(ended) => {
+                let error = match ended {
+                    Ended::NotStored(failure) => failure.into_error(),
+                    Ended::Unknown(error) => error,
+                };
                 for waiting in group {
-                    waiting.tell(Fate::Unknown(Error::new(error.code, error.message.clone())));
+                    waiting.tell(Fate::Failed(Error::new(error.code, error.message.clone())));
                 }
             }
         }
     }
 
+    /// A connection whose transaction has begun, or is about to for a step alone. One that is dead is given up.
+    async fn begin_group(&self, steps: usize) -> Step<(Lent, Option<Sent>)> {
+        let mut tries = 1;
+        loop {
+            let lent = self.pool.get().await?;
+            let begun = lent.connection().send_plain(&self.begin_several);
+            if steps == 1 {
+                return Ok((lent, Some(begun)));
+            }
+            match has_begun(begun).await {
+                Ok(()) => return Ok((lent, None)),
+                Err(failure) if tries >= TRIES => return Err(failure),
+                Err(_) => tries += 1,
+            }
+        }
+    }
+
     async fn attempt_group(&self, group: &[Waiting]) -> Result<Vec<Done>, Ended> {
-        let lent = self.pool.get().await.map_err(Ended::NotStored)?;
-        let begun = lent.connection().send_plain(&self.begin_several);
+        let (lent, begun) = self.begin_group(group.len()).await.map_err(Ended::NotStored)?;
         let begin = || Tx::new(Db::new(lent.connection().clone()));
         let mut whole = begin();
         let mut parts: Vec<Tx> = group.iter().map(|_| begin()).collect();
@@ -147,7 +168,7 @@ impl Runner {
             whole.absorb(part);
         }
         let slot = self.publisher.slot(&whole.effects().envelopes);
-        commit(&lent, begun, whole.take_later()).await?;
+        commit(&lent, begun.into_iter().chain(whole.take_later())).await?;
         lent.give_back();
         self.settle(whole, slot, group.len() as u64).await;
         Ok(done)

@@ -41,6 +41,9 @@ pub(super) const OF_SEVERAL: &str = "; SET LOCAL enable_seqscan = off; SET LOCAL
 pub(super) const START_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a step runs at most.
 pub(super) const TRIES: u32 = 5;
+/// How long the beginning of a transaction may take that many share: none of them shall wait for a connection that is dead
+/// without anybody knowing.
+const BEGIN_PATIENCE: Duration = Duration::from_secs(4);
 /// How long a whole step may take.
 pub(super) const STEP_PATIENCE: Duration = Duration::from_secs(25);
 /// Between two runs of a step that met another's.
@@ -118,7 +121,7 @@ impl Runner {
             Err(_) => return Err(Ended::NotStored(stuck().into())),
         };
         let slot = self.publisher.slot(&tx.effects().envelopes);
-        commit(&lent, begun, tx.take_later()).await?;
+        commit(&lent, [begun].into_iter().chain(tx.take_later())).await?;
         lent.give_back();
         self.settle(tx, slot, 1).await;
         Ok(done)
@@ -179,7 +182,7 @@ impl Runner {
     {
         let snapshot = match shares {
             true => self.looks.join(&self.pool).await?,
-            false => Arc::new(Snapshot::begin(self.pool.get().await?)),
+            false => Arc::new(Snapshot::begin(self.pool.get().await?).0),
         };
         match timeout(STEP_PATIENCE, step(snapshot.db(), args)).await {
             Ok(Ok(found)) => Ok(found),
@@ -197,10 +200,13 @@ impl Runner {
 
 /// Commits, and looks at everything that was sent before and not looked at: where a statement has failed, COMMIT
 /// says that all is well, and rolls back.
-pub(super) async fn commit(lent: &Lent, begun: Sent, later: Vec<Sent>) -> Result<(), Ended> {
+pub(super) async fn commit(
+    lent: &Lent,
+    before: impl IntoIterator<Item = Sent>,
+) -> Result<(), Ended> {
     let committed = lent.connection().send_plain("COMMIT");
     let answers = async {
-        for sent in [begun].into_iter().chain(later) {
+        for sent in before {
             sent.done().await?;
         }
         committed.done().await
@@ -210,6 +216,14 @@ pub(super) async fn commit(lent: &Lent, begun: Sent, later: Vec<Sent>) -> Result
         Ok(Err(error)) if is_refusal(&error) => Err(Ended::NotStored(error.into())),
         Ok(Err(error)) => Err(Ended::Unknown(Error::unknown(error))),
         Err(_) => Err(Ended::Unknown(Error::unknown("COMMIT is not answered"))),
+    }
+}
+
+/// Waits until a transaction has begun that many shall share.
+pub(super) async fn has_begun(begun: Sent) -> Step<()> {
+    match timeout(BEGIN_PATIENCE, begun.done()).await {
+        Ok(answered) => Ok(answered?),
+        Err(_) => Err(stuck().into()),
     }
 }
 
