@@ -92,6 +92,9 @@ impl Lane {
             && (taken.is_empty() || bytes + next.turn.bytes() <= BATCH_BYTES)
             && let Some(next) = waiting.pop_front()
         {
+            if next.turn.is_given_up(&next.reply) {
+                continue;
+            }
             bytes += next.turn.bytes();
             taken.push(next);
         }

@@ -186,7 +186,7 @@ impl PostgresStore {
     }
 
     /// Runs a writing step of about that many bytes. It has its place at once, after everything that the same task
-    /// has called before, and runs also when nobody waits for its answer any more.
+    /// has called before, and runs also when nobody waits for its answer any more, unless it is late by then.
     fn write<A, T, F>(&self, bytes: usize, args: A, step: F) -> BoxFuture<'_, Result<T>>
     where
         A: Send + Sync + 'static,
@@ -201,6 +201,9 @@ impl PostgresStore {
         let runner = self.runner.clone();
         self.spawn(async move {
             turn.come().await;
+            if turn.is_given_up(&reply) {
+                return;
+            }
             let outcome = runner.write(&args, &step).await;
             drop(turn);
             // Who asked may have gone.

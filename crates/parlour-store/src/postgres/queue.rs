@@ -8,10 +8,19 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use tokio::{sync::Notify, task};
+use tokio::{
+    sync::{Notify, oneshot},
+    task,
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
+
+/// A step that begins later than this is not run when who asked has gone. He comes back and asks again, and were it run after
+/// that, an old edit would undo a newer one.
+const LATE: Duration = Duration::from_secs(1);
 
 /// Why something was not taken in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -97,7 +106,7 @@ impl Queue {
         let done = CancellationToken::new();
         let before = chain.add(way, &done);
         drop(guard);
-        Ok(Turn { queue: self.clone(), caller, bytes, before, done })
+        Ok(Turn { queue: self.clone(), caller, bytes, asked: Instant::now(), before, done })
     }
 
     /// Takes nothing more in.
@@ -192,6 +201,7 @@ pub(super) struct Turn {
     queue: Arc<Queue>,
     caller: Caller,
     bytes: usize,
+    asked: Instant,
     before: Vec<CancellationToken>,
     done: CancellationToken,
 }
@@ -207,6 +217,11 @@ impl Turn {
         for token in &self.before {
             token.cancelled().await;
         }
+    }
+
+    /// Whether the step should not begin any more: it is late, and nobody waits for its answer.
+    pub(super) fn is_given_up<T>(&self, reply: &oneshot::Sender<T>) -> bool {
+        reply.is_closed() && self.asked.elapsed() > LATE
     }
 
     /// About how many bytes the step holds.

@@ -168,6 +168,28 @@ async fn a_step_runs_though_its_caller_has_gone() {
     assert_eq!(store.heads(vec![id]).await.unwrap()[0].last_seq, Seq(1));
 }
 
+/// Whoever comes back asks again; were the first edit done after all, it would undo what he has said since.
+#[tokio::test]
+async fn an_edit_whose_turn_comes_late_is_not_made_when_its_caller_has_gone() {
+    let Some(database) = database() else { return };
+    let database = Arc::new(database);
+    let store = open_with(&database.url(), OpenOptions::default()).await;
+    let id = direct(&store).await;
+    let said = store.append_message(context(&alice()), say(id, "0")).await.unwrap().message.id;
+    let held = database.clone();
+    let hold = "SELECT id FROM conversations FOR UPDATE; SELECT pg_sleep(3)";
+    let holder = tokio::task::spawn_blocking(move || held.run(hold).unwrap());
+    let sleeps = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    while database.run(sleeps).unwrap() != "1" {}
+    // The second waits for the first, which waits for the conversation.
+    let edit = |text: &str| store.edit_message(context(&alice()), said, text.into());
+    drop((edit("1"), edit("2")));
+    holder.await.unwrap();
+    store.check().await.unwrap();
+    let read = store.messages(alice(), id, Page::Newest, 1).await.unwrap();
+    assert_eq!(read.messages[0].content.as_ref().unwrap().text.as_ref(), "1");
+}
+
 #[tokio::test]
 async fn a_panicking_sink_stops_nothing() {
     struct Panics;
