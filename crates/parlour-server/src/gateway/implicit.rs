@@ -175,7 +175,7 @@ async fn in_flight(
     if gateway.hub.siblings(conn).is_empty() {
         return Vec::new();
     }
-    // What is in the logs is in their queues by then, or has been.
+    // What this process has heard of is in their queues by then, or has been.
     gateway.inbox.settled().await;
     let epochs: HashMap<ConversationId, Epoch> =
         memberships.iter().map(|own| (own.conversation, own.epoch)).collect();
@@ -186,7 +186,13 @@ async fn in_flight(
         let epoch = *epochs.get(&conversation)?;
         Some((conversation, Position { epoch, seq: Seq(first.0.saturating_sub(1)) }))
     };
-    unproved.flatten().filter_map(before).collect()
+    // What it has not heard of yet, because another process has written it, they do not have either.
+    let unheard = memberships.iter().filter_map(|own| {
+        let heard = gateway.hub.heard(own.conversation)?;
+        let place = Position { epoch: own.epoch, seq: heard };
+        (heard < own.last_seq).then_some((own.conversation, place))
+    });
+    unproved.flatten().filter_map(before).chain(unheard).collect()
 }
 
 /// Stores how far a client has proof of, and shows its user's friends that it was delivered. Called every second.

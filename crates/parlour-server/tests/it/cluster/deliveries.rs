@@ -123,3 +123,25 @@ fn g5_resume_at_another_process() {
     say(&mut alice, conversation, "live");
     bob.wait(says("live"));
 }
+
+/// Its process has not heard yet of what another one has written, so neither has the first socket.
+#[test]
+fn g5_a_second_socket_gets_what_the_first_has_not_heard_of() {
+    let Some(several) = Several::start(&[]) else { return };
+    // They do not hear each other: only the poll tells.
+    let one = several.server(&[("PARLOUR_BUS_PREFIX", "one")]);
+    let other = several.server(&[("PARLOUR_BUS_PREFIX", "other")]);
+    let mut alice = one.live("1");
+    let conversation = direct(&mut alice, "2");
+    let path = format!("/ws/chat/{conversation}/?dialect=room&token={}", other.token("2"));
+    let open = || Client::open(other.address(), &path, &[]).unwrap().0;
+    let mut phones = vec![open()];
+    for n in 0..4 {
+        let text = format!("number {n}");
+        say(&mut alice, conversation, &text);
+        // The last one stands still behind a wall, and its client comes again.
+        let mut phone = open();
+        phone.wait(|frame| frame.to_string().contains(&text));
+        phones.push(phone);
+    }
+}
