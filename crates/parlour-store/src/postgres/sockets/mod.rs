@@ -18,6 +18,7 @@ use parlour_core::{
         },
     },
 };
+use tokio_postgres::Row;
 
 use self::claim::{Claim, in_order};
 use super::{
@@ -157,11 +158,8 @@ pub(super) async fn lock(tx: &mut Tx, exclusives: impl Iterator<Item = Exclusive
     }
     // The step itself takes the rows of a single one.
     if conversations.len() > 1 {
-        tx.send(
-            facts::LOCK_SEVERAL,
-            &[&conversations.iter().map(|id| int(id.0)).collect::<Vec<_>>()],
-        )
-        .await?;
+        let ids: Vec<i64> = conversations.iter().map(|id| int(id.0)).collect();
+        tx.send(facts::LOCK_SEVERAL, &[&ids]).await?;
     }
     Ok(())
 }
@@ -179,17 +177,8 @@ impl Acknowledgement {
         let Self { context, id, received, node } = self;
         let (id, user) = (int(id.0), &context.actor.user);
         // Locked, so that no other process takes it before its places are stored.
-        let held = tx
-        .db
-        .one(
-            "SELECT node = $3, expires_at = 0 FROM sockets WHERE id = $1 AND user_id = $2 FOR SHARE",
-            &[&id, &user.as_str(), &int(node.0)],
-            |row| {
-                let is_true = |column| Ok::<_, Failure>(row.try_get::<_, Option<bool>>(column)? == Some(true));
-                Ok((is_true(0)?, is_true(1)?))
-            },
-        )
-        .await?;
+        let sql = "SELECT node = $3, expires_at = 0 FROM sockets WHERE id = $1 AND user_id = $2 FOR SHARE";
+        let held = tx.db.one(sql, &[&id, &user.as_str(), &int(node.0)], holding).await?;
         let (is_ours, was_freed) = held.ok_or_else(Error::not_found)?;
         if !is_ours {
             // Another process has taken it: its client goes on there.
@@ -206,19 +195,21 @@ impl Acknowledgement {
         let (conversations, seqs): (Vec<i64>, Vec<i64>) =
             received.iter().map(|(conversation, seq)| (int(conversation.0), int(seq.0))).unzip();
         // In a log's new life the old place means nothing.
-        tx
-        .send(
-            "INSERT INTO socket_positions AS p (socket, conversation, epoch, seq) \
+        let sql = "INSERT INTO socket_positions AS p (socket, conversation, epoch, seq) \
              SELECT $1, c.id, c.epoch, least(r.seq, c.last_seq) \
              FROM unnest($2::bigint[], $3::bigint[]) AS r (conversation, seq) \
                JOIN conversations c ON c.id = r.conversation \
              ON CONFLICT (socket, conversation) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq \
-             WHERE excluded.epoch <> p.epoch OR excluded.seq > p.seq",
-            &[&id, &conversations, &seqs],
-        )
-        .await?;
+             WHERE excluded.epoch <> p.epoch OR excluded.seq > p.seq";
+        tx.send(sql, &[&id, &conversations, &seqs]).await?;
         deliveries::receive(tx, context, &conversations, &seqs).await
     }
+}
+
+/// Whether this process holds a row, and whether it was freed in the belief that nobody does.
+fn holding(row: &Row) -> Step<(bool, bool)> {
+    let is_true = |column| Ok::<_, Failure>(row.try_get::<_, Option<bool>>(column)? == Some(true));
+    Ok((is_true(0)?, is_true(1)?))
 }
 
 /// A socket that has ended.
@@ -235,27 +226,18 @@ impl Release {
         let id = int(id.0);
         // As a CASE no index knows it. While the server knows little about the table, it would go through the index of all
         // live sockets of the process instead of looking for this one.
-        let released = tx
-            .db
-            .run(
-                "UPDATE sockets SET waiting_since = $2, expires_at = $3 \
-                 WHERE id = $1 AND CASE WHEN waiting_since IS NULL THEN node = $4 ELSE false END",
-                &[&id, now, until, &int(node.0)],
-            )
-            .await?;
+        let sql = "UPDATE sockets SET waiting_since = $2, expires_at = $3 \
+             WHERE id = $1 AND CASE WHEN waiting_since IS NULL THEN node = $4 ELSE false END";
+        let released = tx.db.run(sql, &[&id, now, until, &int(node.0)]).await?;
         if released > 0 {
             // Those that have expired make room first.
-            tx.db
-            .run(
-                "DELETE FROM sockets WHERE id IN ( \
-                   SELECT o.id FROM sockets s JOIN sockets o ON o.user_id = s.user_id \
-                     AND o.dialect = s.dialect AND o.scope IS NOT DISTINCT FROM s.scope \
-                     AND o.device IS NOT DISTINCT FROM s.device \
-                   WHERE s.id = $1 AND o.waiting_since IS NOT NULL \
-                   ORDER BY o.expires_at BETWEEN 1 AND $2, o.waiting_since DESC, o.id DESC OFFSET $3)",
-                &[&id, now, &limit(MOST_WAITING_SOCKETS)],
-            )
-            .await?;
+            let sql = "DELETE FROM sockets WHERE id IN ( \
+                 SELECT o.id FROM sockets s JOIN sockets o ON o.user_id = s.user_id \
+                   AND o.dialect = s.dialect AND o.scope IS NOT DISTINCT FROM s.scope \
+                   AND o.device IS NOT DISTINCT FROM s.device \
+                 WHERE s.id = $1 AND o.waiting_since IS NOT NULL \
+                 ORDER BY o.expires_at BETWEEN 1 AND $2, o.waiting_since DESC, o.id DESC OFFSET $3)";
+            tx.db.run(sql, &[&id, now, &limit(MOST_WAITING_SOCKETS)]).await?;
         }
         Ok(())
     }
