@@ -182,17 +182,14 @@ async fn in_flight(
     let siblings = gateway.hub.siblings(conn);
     let unproved =
         siblings.iter().filter_map(|other| Some(other.link.unproved(other.track.as_ref()?)));
-    let before = |(conversation, first): (ConversationId, Seq)| {
-        let epoch = *epochs.get(&conversation)?;
-        Some((conversation, Position { epoch, seq: Seq(first.0.saturating_sub(1)) }))
-    };
+    let proved = unproved.flatten().map(|(id, first)| (id, Seq(first.0.saturating_sub(1))));
     // What it has not heard of yet, because another process has written it, they do not have either.
-    let unheard = memberships.iter().filter_map(|own| {
-        let heard = gateway.hub.heard(own.conversation)?;
-        let place = Position { epoch: own.epoch, seq: heard };
-        (heard < own.last_seq).then_some((own.conversation, place))
-    });
-    unproved.flatten().filter_map(before).chain(unheard).collect()
+    let ends = memberships.iter().map(|own| (own.conversation, own.last_seq)).collect();
+    let heard = gateway.hub.behind(&ends);
+    let place = |(conversation, seq)| {
+        Some((conversation, Position { epoch: *epochs.get(&conversation)?, seq }))
+    };
+    proved.chain(heard).filter_map(place).collect()
 }
 
 /// Stores how far a client has proof of, and shows its user's friends that it was delivered. Called every second.

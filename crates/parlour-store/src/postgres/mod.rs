@@ -193,18 +193,29 @@ impl PostgresStore {
         T: Send + 'static,
         F: for<'t> Fn(&'t mut Tx, &'t A) -> Boxed<'t, Step<T>> + Send + Sync + 'static,
     {
+        let runner = self.runner.clone();
+        self.alone(bytes, false, async move { runner.write(&args, &step).await })
+    }
+
+    /// Works in the turn of a step that goes alone; `begins_late` says that it does so also when its turn comes late and
+    /// nobody waits any more.
+    fn alone<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        begins_late: bool,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> BoxFuture<'_, Result<T>> {
         let turn = match self.queue.enter(bytes + 64, Way::Alone) {
             Ok(turn) => turn,
             Err(refused) => return Box::pin(async move { Err(Error::unavailable(refused)) }),
         };
         let (reply, answer) = oneshot::channel();
-        let runner = self.runner.clone();
         self.spawn(async move {
             turn.come().await;
-            if turn.is_given_up(&reply) {
+            if !begins_late && turn.is_given_up(&reply) {
                 return;
             }
-            let outcome = runner.write(&args, &step).await;
+            let outcome = work.await;
             drop(turn);
             // Who asked may have gone.
             let _ = reply.send(outcome);

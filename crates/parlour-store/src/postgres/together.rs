@@ -18,7 +18,6 @@ use super::{
     batch::Tx,
     db::{Db, Sent, Step},
     pool::Lent,
-    queue::Way,
     sockets::{self, Done, Exclusive, SocketStep},
     writer::{Ended, Runner, STEP_PATIENCE, TRIES, commit, has_begun, stuck},
 };
@@ -53,22 +52,11 @@ impl Fate {
 }
 
 impl PostgresStore {
-    /// Runs a socket's step, perhaps with those of others. It has its place at once, as in [`Self::write`].
+    /// Runs a socket's step, perhaps with those of others. It has its place at once, as in [`Self::write`], and runs
+    /// however late it is: where a socket stands is not asked again.
     pub(super) fn together(&self, bytes: usize, step: SocketStep) -> BoxFuture<'_, Result<Done>> {
-        let turn = match self.queue.enter(bytes + 64, Way::Alone) {
-            Ok(turn) => turn,
-            Err(refused) => return Box::pin(async move { Err(Error::unavailable(refused)) }),
-        };
-        let (reply, answer) = oneshot::channel();
         let runner = self.runner.clone();
-        self.spawn(async move {
-            turn.come().await;
-            let outcome = runner.write_together(step).await;
-            drop(turn);
-            // Who asked may have gone.
-            let _ = reply.send(outcome);
-        });
-        Box::pin(super::answered(answer))
+        self.alone(bytes, true, async move { runner.write_together(step).await })
     }
 }
 

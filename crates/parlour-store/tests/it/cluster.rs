@@ -9,7 +9,7 @@ use std::{
 };
 
 use parlour_core::{
-    ConversationId, NodeId, Position, Seq,
+    ConversationId, NodeId, Seq,
     command::{Actor, SendMessage},
     port::store::{ClaimedSocket, Node, SocketId, SocketKey, Store},
     testing::{alice, bob},
@@ -18,7 +18,7 @@ use parlour_engines::{Database, Pgbouncer};
 use parlour_store::{OpenError, OpenOptions};
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::support::{Nobody, context, database, direct, say};
+use crate::support::{self, Nobody, context, database, direct, say};
 
 /// A process, as the database sees it: its store on threads of its own, which end with it at once.
 struct Process {
@@ -68,12 +68,7 @@ impl Process {
     }
 
     async fn claim(&self) -> ClaimedSocket {
-        let memberships = self.store.memberships(bob().user).await.unwrap();
-        let heads = memberships
-            .iter()
-            .map(|at| (at.conversation, Position { epoch: at.epoch, seq: at.last_seq }))
-            .collect();
-        self.store.claim_socket(key(), heads, Vec::new(), 1_000).await.unwrap()
+        support::claim(&self.store, key(), 1_000).await
     }
 
     async fn acknowledge(&self, id: SocketId, conversation: ConversationId, seq: u64) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use parlour_core::{
-    Code, ConversationId, Position, Seq, UserId,
+    Code, Seq, UserId,
     port::store::{ClaimedSocket, MOST_WAITING_SOCKETS, ProfileUpdate, SocketId, SocketKey, Store},
     testing::{alice, bob},
 };
@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     postgres::{open_with, process},
-    support::{context, database, direct, say},
+    support::{self, context, database, direct, say, seqs},
 };
 
 /// How many come at once: more than can have a connection.
@@ -43,21 +43,11 @@ async fn crowd<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
 }
 
 async fn claim(store: Arc<dyn Store>, user: UserId, n: usize) -> ClaimedSocket {
-    let mine = store.memberships(user.clone()).await.unwrap();
-    let head = |at: &parlour_core::model::Membership| {
-        (at.conversation, Position { epoch: at.epoch, seq: at.last_seq })
-    };
-    let heads = mine.iter().map(head).collect();
-    store.claim_socket(key(&user, n), heads, vec![], 1_000).await.unwrap()
+    support::claim(&store, key(&user, n), 1_000).await
 }
 
 async fn claims(store: &Arc<dyn Store>) -> Vec<ClaimedSocket> {
     crowd(|n| claim(store.clone(), bob().user, n)).await
-}
-
-fn stood(claimed: &ClaimedSocket) -> Option<Vec<(ConversationId, u64)>> {
-    let positions = claimed.positions.as_ref()?;
-    Some(positions.iter().map(|(id, position)| (*id, position.seq.0)).collect())
 }
 
 #[tokio::test]
@@ -88,7 +78,7 @@ async fn g5_sockets_that_come_and_go_at_once_share_transactions_and_keep_their_p
     let again = claims(&store).await;
     for (n, (one, other)) in first.iter().zip(&again).enumerate() {
         let seen = u64::from(n % 3 == 0);
-        assert_eq!((one.id, Some(vec![(talk, seen)])), (other.id, stood(other)), "{n}");
+        assert_eq!((one.id, Some(vec![(talk, seen)])), (other.id, seqs(other)), "{n}");
     }
     let after = store.stats();
     let steps = CROWD as u64 * 3 + CROWD as u64 / 3 + 1;

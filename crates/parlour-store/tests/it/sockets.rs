@@ -12,24 +12,14 @@ use parlour_core::{
 use parlour_store::pending_migrations;
 use sha2::{Digest, Sha256};
 
-use crate::support::{Folder, context, direct, say};
+use crate::support::{self, Folder, context, direct, say, seqs};
 
 fn key() -> SocketKey {
     SocketKey { user: bob().user, dialect: "room", scope: None, device: None, agent: None }
 }
 
 async fn claim(store: &Arc<dyn Store>, now: i64) -> ClaimedSocket {
-    let mine = store.memberships(bob().user).await.unwrap();
-    let heads = mine
-        .iter()
-        .map(|at| (at.conversation, Position { epoch: at.epoch, seq: at.last_seq }))
-        .collect();
-    store.claim_socket(key(), heads, Vec::new(), now).await.unwrap()
-}
-
-fn seqs(claimed: &ClaimedSocket) -> Option<Vec<(ConversationId, u64)>> {
-    let positions = claimed.positions.as_ref()?;
-    Some(positions.iter().map(|(id, position)| (*id, position.seq.0)).collect())
+    support::claim(store, key(), now).await
 }
 
 /// Says something `count` times, and lets bob's socket prove the first of it.

@@ -6,13 +6,13 @@ use std::{
 };
 
 use parlour_core::{
-    ConversationId, Result,
+    ConversationId, Position, Result,
     command::{Actor, NewConversation, SendMessage},
     event::Envelope,
     model::{ConversationKind, MessageKind},
     port::{
         BoxFuture,
-        store::{Appended, CommitSink, Context, Store},
+        store::{Appended, ClaimedSocket, CommitSink, Context, SocketKey, Store},
     },
     testing::{alice, bob},
 };
@@ -124,6 +124,22 @@ pub(crate) async fn direct(store: &Arc<dyn Store>) -> ConversationId {
         metadata: None,
     };
     store.create_conversation(context(&alice()), new).await.unwrap().summary.conversation.id
+}
+
+/// Claims a place for a socket that has just read where its user's conversations end.
+pub(crate) async fn claim(store: &Arc<dyn Store>, key: SocketKey, now: i64) -> ClaimedSocket {
+    let mine = store.memberships(key.user.clone()).await.unwrap();
+    let heads = mine
+        .iter()
+        .map(|at| (at.conversation, Position { epoch: at.epoch, seq: at.last_seq }))
+        .collect();
+    store.claim_socket(key, heads, Vec::new(), now).await.unwrap()
+}
+
+/// Where it begins.
+pub(crate) fn seqs(claimed: &ClaimedSocket) -> Option<Vec<(ConversationId, u64)>> {
+    let positions = claimed.positions.as_ref()?;
+    Some(positions.iter().map(|(id, position)| (*id, position.seq.0)).collect())
 }
 
 pub(crate) fn say(conversation: ConversationId, text: &str) -> SendMessage {

@@ -2,9 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use parlour_core::{
-    ConversationId, Seq, UserId, model::Profile, port::bus::Topic, presence::Presence,
-};
+use parlour_core::{UserId, model::Profile, port::bus::Topic, presence::Presence};
 use smallvec::SmallVec;
 
 use super::{Hub, Refused, Slot, State, flush};
@@ -103,11 +101,6 @@ impl Hub {
         state.forget_if_gone(id);
         drop(state);
         flush(&mut dirty);
-    }
-
-    /// The last Change of a conversation that went through here.
-    pub(crate) fn heard(&self, conversation: ConversationId) -> Option<Seq> {
-        self.state.lock().topics.get(&conversation)?.last_seq
     }
 
     /// Other connections of the same user that are the same to their client: same dialect, conversation and device. Of those on

@@ -178,16 +178,13 @@ fn g5_the_end_of_the_process_keeps_every_place() {
 #[test]
 fn g5_g16_a_place_that_could_not_be_stored_at_first_is_not_lost() {
     let stage = Stage::new();
-    let database = stage.server.database();
     for spoken in ALL {
         let mut phone = stage.socket(spoken, ALICE);
         stage.say(BOB, "before");
         phone.until("before");
         phone.prove();
         // The store cannot take down that the socket has ended.
-        let refuses = "CREATE TRIGGER full BEFORE UPDATE ON sockets WHEN NEW.waiting_since IS NOT NULL \
-                       BEGIN SELECT RAISE(ABORT, 'no room'); END";
-        database.execute_batch(refuses).unwrap();
+        let no_room = stage.server.without_room_for_ends();
         phone.cut();
         let away = stage.say(BOB, "away");
         let at = stage.place(ALICE);
@@ -199,7 +196,7 @@ fn g5_g16_a_place_that_could_not_be_stored_at_first_is_not_lost() {
             Knock::Closed(code, _) => assert_eq!(code, 1012, "{}", spoken.name),
             Knock::Entered(_) => panic!("{}: it would miss something", spoken.name),
         }
-        database.execute_batch("DROP TRIGGER full").unwrap();
+        drop(no_room);
         let mut phone = stage.arriving(spoken, ALICE, at, "");
         let last = stage.say(BOB, "last");
         let all = [said(away, BOB, "away"), said(last, BOB, "last")];

@@ -29,6 +29,15 @@ pub(crate) struct Server {
     folder: tempfile::TempDir,
 }
 
+/// That a database is full, as far as sockets' ends go.
+pub(crate) struct NoRoom(rusqlite::Connection);
+
+impl Drop for NoRoom {
+    fn drop(&mut self) {
+        self.0.execute_batch("DROP TRIGGER full").unwrap();
+    }
+}
+
 impl Server {
     /// With the defaults, but for rates, which no test but theirs is about.
     pub(crate) fn start() -> Self {
@@ -76,6 +85,15 @@ impl Server {
     /// Its database, seen past the server.
     pub(crate) fn database(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.folder.path().join("parlour.db")).unwrap()
+    }
+
+    /// From now on it cannot take down that a socket has ended, until the guard is dropped.
+    pub(crate) fn without_room_for_ends(&self) -> NoRoom {
+        let database = self.database();
+        let refuses = "CREATE TRIGGER full BEFORE UPDATE ON sockets WHEN NEW.waiting_since IS NOT NULL \
+                       BEGIN SELECT RAISE(ABORT, 'no room'); END";
+        database.execute_batch(refuses).unwrap();
+        NoRoom(database)
     }
 
     pub(crate) const fn address(&self) -> SocketAddr {

@@ -105,16 +105,13 @@ fn g5_a_channel_taken_again_waits_for_the_place_it_had() {
     say(&mut alice, conversation, "before");
     until(&mut bob, &channel, "before");
     // The store cannot take down that the channel was left.
-    let database = stage.server.database();
-    let refuses = "CREATE TRIGGER full BEFORE UPDATE ON sockets WHEN NEW.waiting_since IS NOT NULL \
-                   BEGIN SELECT RAISE(ABORT, 'no room'); END";
-    database.execute_batch(refuses).unwrap();
+    let no_room = stage.server.without_room_for_ends();
     bob.leave(&channel);
     assert!(bob.settle().is_empty());
     say(&mut alice, conversation, "missed");
     bob.subscribe(&channel, None);
     assert!(matches!(bob.client.end(), super::End::Closed(1011, _)));
-    database.execute_batch("DROP TRIGGER full").unwrap();
+    drop(no_room);
     let mut back = bobs_socket();
     back.join(&channel, None);
     say(&mut alice, conversation, "new");
