@@ -2,7 +2,10 @@
 
 use std::sync::{
     Arc, OnceLock,
-    atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed},
+    atomic::{
+        AtomicBool, AtomicI64, AtomicU32, AtomicU64,
+        Ordering::{Acquire, Relaxed},
+    },
 };
 
 use parking_lot::Mutex;
@@ -330,6 +333,11 @@ impl Conn {
     /// Whether its client has ended it: with its socket by a proper goodbye, or alone.
     pub(crate) fn has_parted(&self) -> bool {
         self.ended.load(Relaxed) || self.link.has_parted()
+    }
+
+    /// Whether all that it missed is on its way, and live events follow.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.resumed.load(Acquire) != 0
     }
 
     pub(crate) fn is_closing(&self) -> bool {

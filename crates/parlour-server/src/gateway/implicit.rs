@@ -5,11 +5,7 @@ use std::{sync::Arc, time::Duration};
 use parlour_core::{
     Code, ConversationId, Epoch, Error, Position, Result, Seq,
     model::Membership,
-    port::{
-        clock::Clock,
-        store::{ClaimedSocket, SocketId, SocketKey},
-    },
-    service::Chat,
+    port::store::{ClaimedSocket, Siblings, SocketId, SocketKey},
 };
 use tokio::{
     sync::oneshot,
@@ -17,10 +13,7 @@ use tokio::{
 };
 
 use super::{Gateway, conn::Conn, hub::Loading, ledger::Track, missed, resume};
-use crate::{
-    hash::{HashMap, HashMapExt as _},
-    tasks::Tasks,
-};
+use crate::hash::{HashMap, HashMapExt as _};
 
 /// How long a new socket waits for an old one of the same client that is just being closed.
 const SETTLING: Duration = Duration::from_millis(30);
@@ -54,9 +47,9 @@ pub(crate) async fn prepare(gateway: &Gateway, conn: &Arc<Conn>) -> Result<Claim
     memberships.retain(|membership| conn.covers(membership.conversation));
     let mut from = heads(&memberships);
     if let Some(track) = &conn.track {
-        let in_flight = in_flight(gateway, conn, &memberships).await;
+        let siblings = siblings(gateway, conn, &memberships).await;
         let heads = from.iter().map(|(at, place)| (*at, *place)).collect();
-        let claimed = claim(gateway, conn, track, heads, in_flight).await?;
+        let claimed = claim(gateway, conn, track, heads, siblings).await?;
         if let Some(positions) = claimed.positions {
             from = positions.into_iter().collect();
         }
@@ -132,25 +125,25 @@ async fn settle(gateway: &Gateway, conn: &Conn) -> Result<()> {
 }
 
 /// Claims a place in the store. The claim is finished by a task of its own: were it given up half way because the
-/// socket has gone, the place would be taken by nobody.
+/// socket has gone, the place would be taken by nobody. Then it is for [`leave`] to let it wait.
 async fn claim(
     gateway: &Gateway,
     conn: &Conn,
     track: &Arc<Track>,
     heads: Vec<(ConversationId, Position)>,
-    in_flight: Vec<(ConversationId, Position)>,
+    siblings: Siblings,
 ) -> Result<ClaimedSocket> {
     let (give, given) = oneshot::channel();
     let (chat, clock, key) = (gateway.chat.clone(), gateway.clock.clone(), key(conn));
-    let (track, tasks) = (track.clone(), gateway.tasks.clone());
+    let claiming = track.begin_claim();
     gateway.tasks.spawn("claim of a place", async move {
-        let claimed = chat.store().claim_socket(key, heads, in_flight, clock.now()).await;
+        let claimed = chat.store().claim_socket(key, heads, siblings, clock.now()).await;
         if let Ok(claimed) = &claimed {
-            track.keep_in(claimed.id);
+            claiming.keep_in(claimed.id);
         }
-        if let Err(Ok(unwanted)) = give.send(claimed) {
-            release(&chat, &*clock, &tasks, &track, unwanted.id, false).await;
-        }
+        drop(claiming);
+        // Who asked may have gone.
+        let _unheard = give.send(claimed);
     });
     given.await.unwrap_or_else(|_| Err(Error::new(Code::Unavailable, "the server restarts")))
 }
@@ -167,19 +160,17 @@ fn key(conn: &Conn) -> SocketKey {
 
 /// How far live sockets of the same client have proof of. One of them may be dead without anybody knowing, and this
 /// connection its return.
-async fn in_flight(
-    gateway: &Gateway,
-    conn: &Conn,
-    memberships: &[Membership],
-) -> Vec<(ConversationId, Position)> {
+async fn siblings(gateway: &Gateway, conn: &Conn, memberships: &[Membership]) -> Siblings {
     if gateway.hub.siblings(conn).is_empty() {
-        return Vec::new();
+        return Siblings::default();
     }
     // What this process has heard of is in their queues by then, or has been.
     gateway.inbox.settled().await;
     let epochs: HashMap<ConversationId, Epoch> =
         memberships.iter().map(|own| (own.conversation, own.epoch)).collect();
     let siblings = gateway.hub.siblings(conn);
+    // Looked at first: with one that begins to stream after this, all that it missed is in flight.
+    let beginning = siblings.iter().any(|other| !other.has_begun());
     let unproved =
         siblings.iter().filter_map(|other| Some(other.link.unproved(other.track.as_ref()?)));
     let proved = unproved.flatten().map(|(id, first)| (id, Seq(first.0.saturating_sub(1))));
@@ -189,7 +180,7 @@ async fn in_flight(
     let place = |(conversation, seq)| {
         Some((conversation, Position { epoch: *epochs.get(&conversation)?, seq }))
     };
-    proved.chain(heard).filter_map(place).collect()
+    Siblings { in_flight: proved.chain(heard).filter_map(place).collect(), beginning }
 }
 
 /// Stores how far a client has proof of, and shows its user's friends that it was delivered. Called every second.
@@ -213,6 +204,7 @@ pub(super) fn store_proved(gateway: &Arc<Gateway>, conn: &Arc<Conn>) {
 /// Stores the last proof of a connection that has ended; from now on its place waits for the next one.
 pub(crate) async fn leave(gateway: &Gateway, conn: &Conn) {
     let Some(track) = &conn.track else { return };
+    track.end_of_claim().await;
     let Some(row) = track.row() else { return };
     let proved = track.take();
     if !proved.is_empty()
@@ -220,20 +212,13 @@ pub(crate) async fn leave(gateway: &Gateway, conn: &Conn) {
     {
         super::session::log_failure(&error);
     }
-    let Gateway { chat, clock, tasks, .. } = gateway;
-    release(chat, &**clock, tasks, track, row, conn.has_parted()).await;
+    release(gateway, track, row, conn.has_parted()).await;
 }
 
 /// Lets a place wait for its client's next socket, as soon as the store takes it: what stays live is taken by nobody. At the end
 /// of the process it is given up, because the next start lets all wait that are live.
-async fn release(
-    chat: &Chat,
-    clock: &dyn Clock,
-    tasks: &Tasks,
-    track: &Track,
-    row: SocketId,
-    clean: bool,
-) {
+async fn release(gateway: &Gateway, track: &Track, row: SocketId, clean: bool) {
+    let Gateway { chat, clock, tasks, .. } = gateway;
     let mut pause = RELEASE_AGAIN;
     while let Err(error) = chat.store().release_socket(row, clean, clock.now()).await {
         super::session::log_failure(&error);

@@ -3,13 +3,20 @@
 //! A pong answers a ping in order, so it proves that every frame before the ping has arrived. One ping at a time is
 //! under way; what it will prove is set aside when it is sent.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use std::{
+    pin::pin,
+    sync::{
+        Arc, OnceLock,
+        atomic::{
+            AtomicBool,
+            Ordering::{Acquire, Relaxed, Release},
+        },
+    },
 };
 
 use parking_lot::Mutex;
 use parlour_core::{ConversationId, Seq, port::store::SocketId};
+use tokio::sync::Notify;
 
 /// How far one subscription has proof of, kept for clients that cannot say so themselves.
 #[derive(Default, Debug)]
@@ -19,6 +26,27 @@ pub(crate) struct Track {
     proved: Mutex<Vec<(ConversationId, Seq)>>,
     /// Its socket has ended, and the store could not be told.
     unreleased: AtomicBool,
+    /// Its claim of a place is under way.
+    claims: AtomicBool,
+    claim_ended: Notify,
+}
+
+/// That a claim is under way.
+pub(crate) struct Claiming(Arc<Track>);
+
+impl Claiming {
+    /// Keeps the subscription in this place from now on.
+    pub(crate) fn keep_in(&self, row: SocketId) {
+        // Nobody claims a second one.
+        let _one_row_for_ever = self.0.row.set(row);
+    }
+}
+
+impl Drop for Claiming {
+    fn drop(&mut self) {
+        self.0.claims.store(false, Release);
+        self.0.claim_ended.notify_waiters();
+    }
 }
 
 impl Track {
@@ -27,9 +55,22 @@ impl Track {
         self.row.get().copied()
     }
 
-    /// Keeps it there from now on. Only the first call does anything.
-    pub(crate) fn keep_in(&self, row: SocketId) {
-        let _one_row_for_ever = self.row.set(row);
+    /// Begins the claim of its place, which ends when what this gives is dropped.
+    pub(crate) fn begin_claim(self: &Arc<Self>) -> Claiming {
+        self.claims.store(true, Relaxed);
+        Claiming(self.clone())
+    }
+
+    /// Waits until no claim is under way: then its place is known, if it has got one.
+    pub(crate) async fn end_of_claim(&self) {
+        loop {
+            let mut ended = pin!(self.claim_ended.notified());
+            ended.as_mut().enable();
+            if !self.claims.load(Acquire) {
+                return;
+            }
+            ended.await;
+        }
     }
 
     /// Whether its socket has ended, but its place does not wait for the next one yet.

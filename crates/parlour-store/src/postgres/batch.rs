@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use parlour_core::event::Envelope;
 
 use super::{
-    db::{Db, Sent, Step},
+    db::{Db, Failure, Sent, Step},
     params::Param,
 };
 
@@ -48,6 +48,18 @@ impl Tx {
         later.append(&mut other.take_later());
         self.effects.envelopes.append(&mut other.effects.envelopes);
         self.effects.duplicates += other.effects.duplicates;
+    }
+
+    /// What a failure comes from that only says that something failed before it, if that was sent by [`Self::send`].
+    pub(super) async fn cause(&mut self, failure: Failure) -> Failure {
+        if failure.is_of_another() {
+            for sent in self.take_later() {
+                if let Err(error) = sent.done().await {
+                    return error.into();
+                }
+            }
+        }
+        failure
     }
 
     /// Goes to the sink after the commit.

@@ -2,7 +2,7 @@
 
 use tokio_postgres::Client;
 
-use super::{migrate::server_error, writer};
+use super::{migrate::server_error, transaction};
 use crate::OpenError;
 
 /// The oldest server that is used, as `server_version_num`.
@@ -58,5 +58,5 @@ pub(super) async fn look(client: &Client, place: &str) -> Result<&'static str, O
         return unfit(format!("the database has the encoding {encoding}: make one with UTF8"));
     }
     let commit: String = row.get(7);
-    Ok(if commit == "remote_apply" { writer::BEGIN_APPLIED } else { writer::BEGIN })
+    Ok(if commit == "remote_apply" { transaction::BEGIN_APPLIED } else { transaction::BEGIN })
 }

@@ -29,6 +29,10 @@ pub(super) enum Failure {
     Database(tokio_postgres::Error),
     /// It met another process's step in the middle: it runs again from its beginning.
     Again,
+    /// The connection did not even say that the transaction has begun. Nothing is stored.
+    Dead,
+    /// It was not done in all the time that a step has.
+    Stuck,
 }
 
 impl From<Error> for Failure {
@@ -49,6 +53,7 @@ impl Failure {
         match self {
             Self::Refused(error) => error,
             Self::Again => Error::unavailable("it met others again and again"),
+            Self::Dead | Self::Stuck => Error::unavailable("the database does not answer in time"),
             Self::Database(error) if is_passing(&error) => Error::unavailable(error),
             Self::Database(error) => Error::internal(error),
         }
@@ -58,8 +63,8 @@ impl Failure {
     /// or the connection was lost.
     pub(super) fn is_worth_another_try(&self) -> bool {
         match self {
-            Self::Again => true,
-            Self::Refused(_) => false,
+            Self::Again | Self::Dead => true,
+            Self::Refused(_) | Self::Stuck => false,
             Self::Database(error) => match error.code() {
                 Some(code) => {
                     [
@@ -82,14 +87,18 @@ impl Failure {
     pub(super) fn concerns_all(&self) -> bool {
         match self {
             Self::Refused(_) => self.is_for_want_of_database(),
-            Self::Again => true,
+            Self::Again | Self::Dead | Self::Stuck => true,
             Self::Database(error) => is_passing(error) && !self.is_lock_timeout(),
         }
     }
 
     /// Whether there was no connection, or no answer in all the time that a step has.
     pub(super) fn is_for_want_of_database(&self) -> bool {
-        matches!(self, Self::Refused(error) if error.code == parlour_core::Code::Unavailable)
+        match self {
+            Self::Refused(error) => error.code == parlour_core::Code::Unavailable,
+            Self::Dead | Self::Stuck => true,
+            Self::Again | Self::Database(_) => false,
+        }
     }
 
     /// Whether it was another statement of the same transaction that failed.
@@ -100,7 +109,11 @@ impl Failure {
 
     /// Whether nobody shall use the connection any more: it is lost, leads to a standby, or has plans from before a migration.
     pub(super) fn spoils_connection(&self) -> bool {
-        let Self::Database(error) = self else { return false };
+        let error = match self {
+            Self::Database(error) => error,
+            Self::Dead | Self::Stuck => return true,
+            Self::Refused(_) | Self::Again => return false,
+        };
         let spoilt = [&SqlState::FEATURE_NOT_SUPPORTED, &SqlState::READ_ONLY_SQL_TRANSACTION];
         !is_refusal(error) || error.code().is_some_and(|code| spoilt.contains(&code))
     }
@@ -170,7 +183,7 @@ impl Db {
     }
 
     /// A statement that is sent when it is first polled.
-    async fn prepared(&self, sql: &str, params: &[&dyn Param]) -> Step<Answer> {
+    async fn prepared(&self, sql: &str, params: &[&dyn Param]) -> Step<Answer<Rows>> {
         let params = params
             .iter()
             .map(|param| param.encode())
@@ -229,10 +242,12 @@ impl Db {
     }
 }
 
-type Rows = Result<(Vec<Row>, u64), tokio_postgres::Error>;
-type Answer = BoxFuture<'static, Rows>;
+/// The rows that a statement gave, and how many it wrote.
+pub(super) type Rows = (Vec<Row>, u64);
+type Answered<T> = Result<T, tokio_postgres::Error>;
+type Answer<T> = BoxFuture<'static, Answered<T>>;
 
-async fn collect(rows: RowStream) -> Rows {
+async fn collect(rows: RowStream) -> Answered<Rows> {
     let mut rows = pin!(rows);
     let mut all = Vec::new();
     while let Some(row) = rows.next().await {
@@ -243,34 +258,50 @@ async fn collect(rows: RowStream) -> Rows {
 
 /// A statement on its way. Dropped, it still runs, and its answer is not looked at.
 #[must_use = "whether it worked is known when it is awaited"]
-pub(super) struct Sent(State);
+pub(super) struct Sent<T = Rows>(State<T>);
 
-enum State {
-    Answered(Rows),
-    Open(JoinHandle<Rows>),
+enum State<T> {
+    Answered(Answered<T>),
+    Open(JoinHandle<Answered<T>>),
 }
 
-impl Sent {
+impl<T: Send + 'static> Sent<T> {
     /// Polls once, which is what sends it.
-    pub(super) fn start(mut answer: Answer, tasks: &TaskTracker) -> Self {
+    pub(super) fn start(mut answer: Answer<T>, tasks: &TaskTracker) -> Self {
         match (&mut answer).now_or_never() {
-            Some(rows) => Self(State::Answered(rows)),
+            Some(answered) => Self(State::Answered(answered)),
             // The task's name: `postgres-answer`. It ends with the answer, or with the connection.
             None => Self(State::Open(tasks.spawn(answer))),
         }
     }
 
-    async fn wait(self) -> Rows {
-        match self.0 {
-            State::Answered(rows) => rows,
-            State::Open(task) => match task.await {
-                Ok(rows) => rows,
+    /// Waits until the answer is here, which is kept. May be given up and called again.
+    pub(super) async fn arrive(&mut self) {
+        if let State::Open(task) = &mut self.0 {
+            match task.await {
+                Ok(answered) => self.0 = State::Answered(answered),
                 // The runtime ends, and whoever waits here with it.
                 Err(_) => std::future::pending().await,
-            },
+            }
         }
     }
 
+    /// The answer, or the bare error.
+    pub(super) async fn wait(mut self) -> Result<T, tokio_postgres::Error> {
+        self.arrive().await;
+        match self.0 {
+            State::Answered(answered) => answered,
+            State::Open(_) => std::future::pending().await,
+        }
+    }
+
+    /// That it worked, or the bare error.
+    pub(super) async fn done(self) -> Result<(), tokio_postgres::Error> {
+        self.wait().await.map(drop)
+    }
+}
+
+impl Sent {
     /// Its rows.
     pub(super) async fn rows(self) -> Step<Vec<Row>> {
         Ok(self.wait().await?.0)
@@ -279,11 +310,6 @@ impl Sent {
     /// How many rows it wrote.
     pub(super) async fn count(self) -> Step<u64> {
         Ok(self.wait().await?.1)
-    }
-
-    /// That it worked, or the bare error.
-    pub(super) async fn done(self) -> Result<(), tokio_postgres::Error> {
-        self.wait().await.map(drop)
     }
 
     /// Its first row, if there is one.

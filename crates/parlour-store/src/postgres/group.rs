@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use parlour_core::{
     ConversationId, Error, MessageId, Result, Seq, UserId,
     command::{MarkTarget, SendMessage},
@@ -10,7 +11,7 @@ use parlour_core::{
     port::store::{Appended, Context},
 };
 
-use super::{batch::Tx, db::Step, decisions::Decisions, group_facts::Known, rows::int};
+use super::{batch::Tx, db::Step, decisions::Decisions, facts, group_facts::Known, rows::int};
 use crate::mutant;
 
 /// A step that goes in a group.
@@ -104,28 +105,42 @@ pub(super) async fn run(tx: &mut Tx, items: &[Item]) -> Step<Outcome> {
     Ok(Outcome { answers, trace, conversations })
 }
 
-/// Whether a group that left this trace was committed. The caller holds the rows of its conversations, so it is over.
-pub(super) async fn is_there(tx: &Tx, trace: &Trace) -> Step<bool> {
-    match trace {
-        Trace::Nothing => Ok(true),
-        Trace::Message(id) => {
-            tx.db.exists("SELECT 1 FROM messages WHERE id = $1", &[&int(id.0)]).await
-        }
-        Trace::Mark { conversation, user, to, version } => {
-            let sql = "SELECT 1 FROM participants WHERE conversation = $1 AND user_id = $2 \
-                 AND delivered_seq >= $3 AND read_seq >= $4 AND receipt_version >= $5";
-            tx.db
-                .exists(
-                    sql,
-                    &[
-                        &int(conversation.0),
-                        &user.as_str(),
-                        &int(to.delivered.0),
-                        &int(to.read.0),
-                        &int(*version),
-                    ],
-                )
-                .await
+impl Outcome {
+    /// Whether this was committed, seen from another transaction. It takes the rows of the conversations, which the lost one
+    /// had: so that one has ended.
+    pub(super) fn is_there<'t>(&self, tx: &'t mut Tx) -> BoxFuture<'t, Step<bool>> {
+        let (conversations, trace) = (self.conversations.clone(), self.trace.clone());
+        Box::pin(async move {
+            facts::lock(&tx.db, &conversations).await?;
+            trace.is_there(tx).await
+        })
+    }
+}
+
+impl Trace {
+    /// Whether it is there.
+    async fn is_there(&self, tx: &Tx) -> Step<bool> {
+        match self {
+            Self::Nothing => Ok(true),
+            Self::Message(id) => {
+                tx.db.exists("SELECT 1 FROM messages WHERE id = $1", &[&int(id.0)]).await
+            }
+            Self::Mark { conversation, user, to, version } => {
+                let sql = "SELECT 1 FROM participants WHERE conversation = $1 AND user_id = $2 \
+                     AND delivered_seq >= $3 AND read_seq >= $4 AND receipt_version >= $5";
+                tx.db
+                    .exists(
+                        sql,
+                        &[
+                            &int(conversation.0),
+                            &user.as_str(),
+                            &int(to.delivered.0),
+                            &int(to.read.0),
+                            &int(*version),
+                        ],
+                    )
+                    .await
+            }
         }
     }
 }

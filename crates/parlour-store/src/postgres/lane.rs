@@ -4,33 +4,29 @@ use std::{
     collections::VecDeque,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use futures_util::FutureExt as _;
 use parlour_core::{Error, Result};
 use tokio::{
     sync::{Notify, oneshot},
-    time::{Instant, sleep, timeout, timeout_at},
+    time::sleep,
 };
 use tokio_util::sync::CancellationToken;
 
 #[cfg(feature = "mutants")]
 use super::db::Sent;
 use super::{
-    batch::Tx,
-    db::{Db, Failure, Step},
-    facts,
-    group::{self, Done, Item, Outcome, Trace},
+    db::{Failure, Step},
+    group::{self, Done, Item, Trace},
     pool::{Lent, jittered},
     queue::Turn,
-    writer::{Ended, PAUSE, Runner, STEP_PATIENCE, TRIES, commit, stuck},
+    transaction::{Doubt, Ended, Transaction},
+    writer::{PAUSE, Runner, TRIES},
 };
 
 /// Bytes of one transaction, about.
 const BATCH_BYTES: usize = 1 << 20;
-/// How long it is tried to find out what became of a COMMIT that was not answered.
-const SETTLING: Duration = Duration::from_secs(5);
 
 /// A step that waits in a lane.
 pub(super) struct Queued {
@@ -172,85 +168,50 @@ impl Worker {
             Some(lent) => lent,
             None => self.runner.pool.get().await?,
         };
-        let begun = lent.connection().send_plain(&self.runner.begin_several);
-        let mut tx = Tx::new(Db::new(lent.connection().clone()));
-        let outcome = match timeout(STEP_PATIENCE, group::run(&mut tx, items)).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(failure)) => {
-                self.runner.leave(lent, &failure);
+        let mut transaction = Transaction::begin(lent, &self.runner.begin_several);
+        let mut tx = transaction.tx();
+        let outcome = match transaction.run(group::run(&mut tx, items)).await {
+            Ok(outcome) => outcome,
+            Err(failure) => {
+                self.runner.leave(transaction, &failure);
                 return Err(failure);
             }
-            Err(_) => return Err(stuck().into()),
         };
         if matches!(outcome.trace, Trace::Nothing) {
-            drop(lent.connection().send_plain("ROLLBACK"));
-            self.lent = Some(lent);
+            self.lent = Some(transaction.roll_back());
             self.runner.count_duplicates(tx.effects().duplicates);
             return Ok(outcome.answers);
         }
         let slot = self.runner.publisher.slot(&tx.effects().envelopes);
+        let later = tx.take_later();
         #[cfg(feature = "mutants")]
         if crate::mutant("ack_before_commit") {
-            let later = tx.take_later();
             self.runner.settle(tx, slot, 1).await;
-            commit_later(lent, begun, later);
+            commit_later(self.runner.clone(), transaction, later);
             return Ok(outcome.answers);
         }
-        match commit(&lent, [begun].into_iter().chain(tx.take_later())).await {
-            Ok(()) => self.lent = Some(lent),
+        let doubt = Doubt::Looks(&|tx| outcome.is_there(tx));
+        match self.runner.commit(transaction, later, None, doubt).await {
+            Ok(lent) => self.lent = lent,
             Err(Ended::NotStored(failure)) => return Err(failure),
             Err(Ended::Unknown(error)) => {
-                drop(lent);
-                match self.find_out(&outcome).await {
-                    Some(true) => {}
-                    Some(false) => return Err(Error::unavailable(error).into()),
-                    None => return Ok(items.iter().map(|_| Err(unknown())).collect()),
-                }
+                let unknown = || Error::new(error.code, error.message.clone());
+                return Ok(items.iter().map(|_| Err(unknown())).collect());
             }
         }
         let steps = outcome.answers.iter().filter(|answer| answer.is_ok()).count() as u64;
         self.runner.settle(tx, slot, steps).await;
         Ok(outcome.answers)
     }
-
-    /// Whether a COMMIT that was not answered has stored what it should (guarantee G2).
-    async fn find_out(&self, outcome: &Outcome) -> Option<bool> {
-        let end = Instant::now() + SETTLING;
-        while Instant::now() < end {
-            match timeout_at(end, self.look(outcome)).await {
-                Ok(Ok(is_stored)) => {
-                    tracing::info!(is_stored, "a commit that was not answered is settled");
-                    return Some(is_stored);
-                }
-                Ok(Err(_)) => sleep(jittered(PAUSE * 5)).await,
-                Err(_) => break,
-            }
-        }
-        tracing::warn!("it could not be found out in time whether a commit was stored");
-        None
-    }
-
-    /// Takes the rows of the conversations: so the lost transaction, which had them, has ended. Then looks.
-    async fn look(&self, outcome: &Outcome) -> Step<bool> {
-        let lent = self.runner.pool.get().await?;
-        let begun = lent.connection().send_plain(self.runner.begin);
-        let tx = Tx::new(Db::new(lent.connection().clone()));
-        facts::lock(&tx.db, &outcome.conversations).await?;
-        let is_there = group::is_there(&tx, &outcome.trace).await?;
-        begun.done().await?;
-        drop(lent.connection().send_plain("ROLLBACK"));
-        lent.give_back();
-        Ok(is_there)
-    }
 }
 
 /// The fault of telling before the commit.
 #[cfg(feature = "mutants")]
 #[expect(clippy::disallowed_methods, reason = "a fault on purpose has no owner")]
-fn commit_later(lent: Lent, begun: Sent, later: Vec<Sent>) {
+fn commit_later(runner: Arc<Runner>, transaction: Transaction, later: Vec<Sent>) {
     drop(tokio::spawn(async move {
         sleep(PAUSE * 10).await;
-        if commit(&lent, [begun].into_iter().chain(later)).await.is_ok() {
+        if let Ok(Some(lent)) = runner.commit(transaction, later, None, Doubt::Stays).await {
             lent.give_back();
         }
     }));
@@ -290,8 +251,4 @@ fn fail(part: Vec<Queued>, failure: Failure) {
         let same = Error::new(error.code, error.message.clone());
         queued.answer(Err(same));
     }
-}
-
-fn unknown() -> Error {
-    Error::unknown("the connection was lost in COMMIT, and it could not be found out in time")
 }

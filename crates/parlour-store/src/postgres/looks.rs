@@ -18,7 +18,8 @@ use tokio::sync::oneshot;
 use super::{
     db::{Db, Failure, Sent, Step},
     pool::{Lent, Pool},
-    writer::{TRIES, has_begun},
+    transaction::has_begun,
+    writer::TRIES,
 };
 
 /// Begins a transaction that reads one snapshot. Everything is looked up by an index: a plan from when a table was small would
@@ -43,11 +44,11 @@ pub(super) struct Snapshot {
 }
 
 impl Looks {
-    /// A snapshot of what is stored by now, which others may share.
+    /// A snapshot of what is stored by now, which others may share, and its beginning where nobody has waited for that.
     ///
     /// # Errors
     /// Those of [`Pool::get`].
-    pub(super) async fn join(&self, pool: &Pool) -> Step<Arc<Snapshot>> {
+    pub(super) async fn join(&self, pool: &Pool) -> Step<(Arc<Snapshot>, Option<Sent<()>>)> {
         let (give, mut given) = oneshot::channel();
         self.waiting(|waiting| waiting.push_back(give));
         let mut tries = 1;
@@ -55,15 +56,17 @@ impl Looks {
             let lent = tokio::select! {
                 biased;
                 taken_along = &mut given => {
-                    return taken_along.map_err(|_| Error::unavailable("nobody reads any more").into());
+                    let snapshot = taken_along.map_err(|_| Error::unavailable("nobody reads any more"))?;
+                    return Ok((snapshot, None));
                 }
                 lent = pool.get() => lent?,
             };
-            let (snapshot, begun) = Snapshot::begin(lent);
+            let (snapshot, mut begun) = Snapshot::begin(lent);
             // Its own place is among those that wait.
             let shares = self.waiting(|waiting| waiting.len() > 1);
-            if shares && let Err(failure) = has_begun(begun).await {
-                snapshot.give_up();
+            if shares && let Err(failure) = has_begun(&mut begun).await {
+                snapshot.note(&failure);
+                pool.forget_idle();
                 if tries >= TRIES {
                     return Err(failure);
                 }
@@ -72,7 +75,7 @@ impl Looks {
             }
             let snapshot = Arc::new(snapshot);
             self.waiting(|waiting| take_along(&snapshot, waiting));
-            return Ok(snapshot);
+            return Ok((snapshot, Some(begun)));
         }
     }
 
@@ -99,7 +102,7 @@ fn take_along(snapshot: &Arc<Snapshot>, waiting: &mut VecDeque<oneshot::Sender<A
 
 impl Snapshot {
     /// One that begins; where that fails, what follows does too.
-    pub(super) fn begin(lent: Lent) -> (Self, Sent) {
+    pub(super) fn begin(lent: Lent) -> (Self, Sent<()>) {
         let begun = lent.connection().send_plain(BEGIN);
         let db = Db::new(lent.connection().clone());
         (Self { db, lent: Some(lent), is_bad: AtomicBool::new(false) }, begun)
@@ -112,13 +115,8 @@ impl Snapshot {
     /// Somebody who looked met this.
     pub(super) fn note(&self, failure: &Failure) {
         if failure.spoils_connection() {
-            self.give_up();
+            self.is_bad.store(true, Relaxed);
         }
-    }
-
-    /// It does not answer: nobody shall wait behind this.
-    pub(super) fn give_up(&self) {
-        self.is_bad.store(true, Relaxed);
     }
 }
 

@@ -51,6 +51,7 @@ mod rows;
 mod sessions;
 mod sockets;
 mod together;
+mod transaction;
 mod transfer;
 mod users;
 mod writer;
@@ -141,8 +142,9 @@ impl PostgresStore {
             publisher,
             counters: Counters::default(),
             begin,
-            begin_several: format!("{begin}{}", writer::OF_SEVERAL),
+            begin_several: format!("{begin}{}", transaction::OF_SEVERAL),
             alone: Semaphore::new(((connections - lanes) / 2).max(1)),
+            closing: CancellationToken::new(),
         });
         let queue = Queue::new(options.max_queued.max(1), MOST_QUEUED_BYTES, lanes);
         let opened_at = runner
@@ -247,6 +249,7 @@ impl Store for PostgresStore {
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
+        self.runner.closing.cancel();
         self.queue.close();
         Box::pin(async {
             self.queue.ended().await;
@@ -270,6 +273,7 @@ impl Store for PostgresStore {
 impl Drop for PostgresStore {
     /// What is queued is still done, where the runtime goes on.
     fn drop(&mut self) {
+        self.runner.closing.cancel();
         self.queue.close();
         let (queue, ended) = (self.queue.clone(), self.ended.clone());
         self.spawn(async move {

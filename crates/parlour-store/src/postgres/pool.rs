@@ -69,12 +69,9 @@ impl Connection {
     }
 
     /// Sends statements without parameters; they are on their way when this returns.
-    pub(super) fn send_plain(self: &Arc<Self>, sql: &str) -> Sent {
+    pub(super) fn send_plain(self: &Arc<Self>, sql: &str) -> Sent<()> {
         let (connection, sql) = (self.clone(), sql.to_owned());
-        let answer = Box::pin(async move {
-            connection.client.batch_execute(&sql).await?;
-            Ok((Vec::new(), 0))
-        });
+        let answer = Box::pin(async move { connection.client.batch_execute(&sql).await });
         Sent::start(answer, &self.tasks)
     }
 }

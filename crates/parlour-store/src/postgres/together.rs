@@ -11,15 +11,19 @@ use std::{
 
 use futures_util::future::try_join_all;
 use parlour_core::{Error, Result, port::BoxFuture};
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::{SemaphorePermit, oneshot},
+    time::sleep,
+};
 
 use super::{
     PostgresStore,
     batch::Tx,
-    db::{Db, Sent, Step},
-    pool::Lent,
+    db::Failure,
+    pool::jittered,
     sockets::{self, Done, Exclusive, SocketStep},
-    writer::{Ended, Runner, STEP_PATIENCE, TRIES, commit, has_begun, stuck},
+    transaction::{Doubt, Ended, Transaction},
+    writer::{PAUSE, Runner, TRIES},
 };
 
 /// Steps in one transaction: few enough that none waits long for the others.
@@ -72,43 +76,48 @@ impl Runner {
             tokio::select! {
                 biased;
                 fate = &mut fate => break fate.unwrap_or_else(|_| Fate::gone()),
-                permit = self.alone.acquire() => {
-                    let Ok(_permit) = permit else { return Err(Error::unavailable("the store is closed")) };
+                permit = self.permit() => {
+                    let permit = permit.map_err(Failure::into_error)?;
                     let group = self.together.with(take_along);
                     if group.is_empty() {
                         // Another has taken it along.
                         break fate.await.unwrap_or_else(|_| Fate::gone());
                     }
                     // Its own is among them, if not too many came before it.
-                    self.run_group(group).await;
+                    self.run_group(group, permit).await;
                 }
             }
         };
         match fate {
             Fate::Done(done) => Ok(done),
             Fate::Failed(error) => Err(error),
-            Fate::GoesAlone => self.write(&step, &|tx, step| Box::pin(alone(tx, step))).await,
+            Fate::GoesAlone => {
+                let permit = self.permit().await.map_err(Failure::into_error)?;
+                let done = self.run_steps(&[step], permit, self.begin).await;
+                let mut done = done.map_err(Ended::into_error)?;
+                done.pop().ok_or_else(|| Error::internal("a step gave nothing"))
+            }
         }
     }
 
-    async fn run_group(&self, group: Vec<Waiting>) {
-        match self.attempt_group(&group).await {
+    async fn run_group(&self, group: Vec<Waiting>, permit: SemaphorePermit<'_>) {
+        let steps: Vec<_> = group.iter().map(|waiting| waiting.step.clone()).collect();
+        match self.run_steps(&steps, permit, &self.begin_several).await {
             Ok(done) => {
                 for (waiting, done) in group.into_iter().zip(done) {
                     waiting.tell(Fate::Done(done));
                 }
             }
-            Err(Ended::NotStored(failure)) if !failure.is_for_want_of_database() => {
+            Err(Ended::NotStored(failure))
+                if group.len() > 1 && !failure.is_for_want_of_database() =>
+            {
                 tracing::debug!(?failure, steps = group.len(), "steps of sockets failed together");
                 for waiting in group {
                     waiting.tell(Fate::GoesAlone);
                 }
             }
             Err(ended) => {
-                let error = match ended {
-                    Ended::NotStored(failure) => failure.into_error(),
-                    Ended::Unknown(error) => error,
-                };
+                let error = ended.into_error();
                 for waiting in group {
                     waiting.tell(Fate::Failed(Error::new(error.code, error.message.clone())));
                 }
@@ -116,49 +125,72 @@ impl Runner {
         }
     }
 
-    /// A connection whose transaction has begun, or is about to for a step alone. One that is dead is given up.
-    async fn begin_group(&self, steps: usize) -> Step<(Lent, Option<Sent>)> {
-        let mut tries = 1;
+    /// Runs steps in one transaction that begins so. Again, where its connection was dead; a single one also where it met
+    /// another process's.
+    async fn run_steps(
+        &self,
+        steps: &[Arc<SocketStep>],
+        permit: SemaphorePermit<'_>,
+        begin: &str,
+    ) -> Result<Vec<Done>, Ended> {
+        let (mut tries, mut permit) = (1, permit);
         loop {
-            let lent = self.pool.get().await?;
-            let begun = lent.connection().send_plain(&self.begin_several);
-            if steps == 1 {
-                return Ok((lent, Some(begun)));
+            let failure = match self.attempt_steps(steps, permit, begin).await {
+                Err(Ended::NotStored(failure)) => failure,
+                outcome => return outcome,
+            };
+            let is_dead = matches!(failure, Failure::Dead);
+            let again = is_dead || (steps.len() == 1 && failure.is_worth_another_try());
+            if tries >= TRIES || !again {
+                return Err(Ended::NotStored(failure));
             }
-            match has_begun(begun).await {
-                Ok(()) => return Ok((lent, None)),
-                Err(failure) if tries >= TRIES => return Err(failure),
-                Err(_) => tries += 1,
-            }
+            sleep(jittered(PAUSE * tries)).await;
+            tries += 1;
+            permit = self.permit().await.map_err(Ended::NotStored)?;
         }
     }
 
-    async fn attempt_group(&self, group: &[Waiting]) -> Result<Vec<Done>, Ended> {
-        let (lent, begun) = self.begin_group(group.len()).await.map_err(Ended::NotStored)?;
-        let begin = || Tx::new(Db::new(lent.connection().clone()));
-        let mut whole = begin();
-        let mut parts: Vec<Tx> = group.iter().map(|_| begin()).collect();
-        let run = async {
-            sockets::lock(&mut whole, group.iter().flat_map(|waiting| waiting.needs.clone()))
-                .await?;
-            let steps = parts.iter_mut().zip(group).map(|(tx, waiting)| waiting.step.run(tx));
-            try_join_all(steps).await
+    async fn attempt_steps(
+        &self,
+        steps: &[Arc<SocketStep>],
+        permit: SemaphorePermit<'_>,
+        begin: &str,
+    ) -> Result<Vec<Done>, Ended> {
+        let lent = self.pool.get().await.map_err(Ended::NotStored)?;
+        let mut transaction = Transaction::begin(lent, begin);
+        let mut whole = transaction.tx();
+        let mut parts: Vec<Tx> = steps.iter().map(|_| transaction.tx()).collect();
+        let work = async {
+            sockets::lock(&mut whole, steps.iter().flat_map(|step| step.exclusives())).await?;
+            try_join_all(parts.iter_mut().zip(steps).map(|(tx, step)| step.run(tx))).await
         };
-        let done = match timeout(STEP_PATIENCE, run).await {
-            Ok(Ok(done)) => done,
-            Ok(Err(failure)) => {
-                self.leave(lent, &failure);
-                return Err(Ended::NotStored(failure));
-            }
-            Err(_) => return Err(Ended::NotStored(stuck().into())),
-        };
+        let done = transaction.run(work).await;
         for part in parts {
             whole.absorb(part);
         }
+        let done = match done {
+            Ok(done) => done,
+            Err(failure) => {
+                let failure = whole.cause(failure).await;
+                self.leave(transaction, &failure);
+                return Err(Ended::NotStored(failure));
+            }
+        };
         let slot = self.publisher.slot(&whole.effects().envelopes);
-        commit(&lent, begun.into_iter().chain(whole.take_later())).await?;
-        lent.give_back();
-        self.settle(whole, slot, group.len() as u64).await;
+        let later = whole.take_later();
+        // A place that is taken without anybody knowing would be nobody's until this process ends. What else sockets
+        // write is written again.
+        let ended = match done.iter().find_map(Done::taken) {
+            Some(taken) => {
+                let doubt = Doubt::Insists(&|tx| sockets::is_there(tx, taken.clone()));
+                self.commit(transaction, later, Some(permit), doubt).await
+            }
+            None => self.commit(transaction, later, Some(permit), Doubt::Stays).await,
+        };
+        if let Some(lent) = ended? {
+            lent.give_back();
+        }
+        self.settle(whole, slot, steps.len() as u64).await;
         Ok(done)
     }
 }
@@ -188,11 +220,6 @@ fn take_along(waiting: &mut VecDeque<Waiting>) -> Vec<Waiting> {
         waiting.push_front(back);
     }
     taken
-}
-
-async fn alone(tx: &mut Tx, step: &SocketStep) -> Step<Done> {
-    sockets::lock(tx, step.exclusives().into_iter()).await?;
-    step.run(tx).await
 }
 
 impl Waiting {

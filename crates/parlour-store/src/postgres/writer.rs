@@ -11,41 +11,26 @@ use std::{
 use futures_util::future::BoxFuture;
 use parlour_core::{Error, Result};
 use tokio::{
-    sync::Semaphore,
-    time::{sleep, timeout},
+    sync::{Semaphore, SemaphorePermit},
+    time::sleep,
 };
 use tokio_postgres::error::SqlState;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     batch::Tx,
-    db::{Db, Failure, Sent, Step, is_refusal},
+    db::{Db, Failure, Step},
     looks::{Looks, Snapshot},
-    pool::{Lent, Pool, jittered},
+    pool::{Pool, jittered},
     publisher::{Publisher, Slot},
     together::Together,
+    transaction::{Doubt, Ended, Transaction, in_time},
 };
 
-/// Begins a transaction that writes. A statement that takes longer than this is stuck; and who waits longer for a lock
-/// than this waits for a process that is stuck.
-pub(super) const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL statement_timeout = 15000; \
-     SET LOCAL lock_timeout = 8000; SET LOCAL idle_in_transaction_session_timeout = 10000";
-/// The same where the server waits for its standbys to have applied it.
-pub(super) const BEGIN_APPLIED: &str = "BEGIN; SET LOCAL synchronous_commit = remote_apply; \
-     SET LOCAL statement_timeout = 15000; SET LOCAL lock_timeout = 8000; \
-     SET LOCAL idle_in_transaction_session_timeout = 10000";
-/// What transactions of several steps add: their statements look up what is named, however little the server knows about the
-/// sizes of tables that have just begun to grow, so they are planned once. And they do not wait long for one conversation.
-pub(super) const OF_SEVERAL: &str = "; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; \
-     SET LOCAL enable_mergejoin = off; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL lock_timeout = 4000";
 /// How long a start waits for the server.
 pub(super) const START_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a step runs at most.
 pub(super) const TRIES: u32 = 5;
-/// How long the beginning of a transaction may take that many share: none of them shall wait for a connection that is dead
-/// without anybody knowing.
-const BEGIN_PATIENCE: Duration = Duration::from_secs(4);
-/// How long a whole step may take.
-pub(super) const STEP_PATIENCE: Duration = Duration::from_secs(25);
 /// Between two runs of a step that met another's.
 pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
@@ -64,20 +49,14 @@ pub(super) struct Runner {
     pub(super) together: Together,
     pub(super) publisher: Arc<Publisher>,
     pub(super) counters: Counters,
-    /// [`BEGIN`] or [`BEGIN_APPLIED`].
+    /// [`super::transaction::BEGIN`] or that of a server with standbys.
     pub(super) begin: &'static str,
-    /// The same with [`OF_SEVERAL`].
+    /// The same for several steps.
     pub(super) begin_several: String,
     /// Bounds the connections that steps which go alone hold, so that reading goes on.
     pub(super) alone: Semaphore,
-}
-
-/// How a step's transaction ended badly.
-pub(super) enum Ended {
-    /// Nothing is stored.
-    NotStored(Failure),
-    /// It cannot be told whether it is stored.
-    Unknown(Error),
+    /// That the store closes: what cannot be found out is given up.
+    pub(super) closing: CancellationToken,
 }
 
 impl Runner {
@@ -87,9 +66,6 @@ impl Runner {
         A: Sync,
         F: for<'t> Fn(&'t mut Tx, &'t A) -> BoxFuture<'t, Step<T>> + Sync,
     {
-        let Ok(_permit) = self.alone.acquire().await else {
-            return Err(Error::unavailable("the store is closed"));
-        };
         let mut tries = 1;
         loop {
             let failure = match self.attempt(args, step).await {
@@ -109,22 +85,31 @@ impl Runner {
     where
         F: for<'t> Fn(&'t mut Tx, &'t A) -> BoxFuture<'t, Step<T>>,
     {
+        let permit = self.permit().await.map_err(Ended::NotStored)?;
         let lent = self.pool.get().await.map_err(Ended::NotStored)?;
-        let begun = lent.connection().send_plain(self.begin);
-        let mut tx = Tx::new(Db::new(lent.connection().clone()));
-        let done = match timeout(STEP_PATIENCE, step(&mut tx, args)).await {
-            Ok(Ok(done)) => done,
-            Ok(Err(failure)) => {
-                self.leave(lent, &failure);
+        let mut transaction = Transaction::begin(lent, self.begin);
+        let mut tx = transaction.tx();
+        let done = match transaction.run(step(&mut tx, args)).await {
+            Ok(done) => done,
+            Err(failure) => {
+                let failure = tx.cause(failure).await;
+                self.leave(transaction, &failure);
                 return Err(Ended::NotStored(failure));
             }
-            Err(_) => return Err(Ended::NotStored(stuck().into())),
         };
         let slot = self.publisher.slot(&tx.effects().envelopes);
-        commit(&lent, [begun].into_iter().chain(tx.take_later())).await?;
-        lent.give_back();
+        let later = tx.take_later();
+        if let Some(lent) = self.commit(transaction, later, Some(permit), Doubt::Stays).await? {
+            lent.give_back();
+        }
         self.settle(tx, slot, 1).await;
         Ok(done)
+    }
+
+    /// The permission to hold a connection for a step that goes alone.
+    pub(super) async fn permit(&self) -> Step<SemaphorePermit<'_>> {
+        let permit = self.alone.acquire().await;
+        permit.map_err(|_| Error::unavailable("the store is closed").into())
     }
 
     /// After a commit: counts, and hands on.
@@ -141,16 +126,22 @@ impl Runner {
     }
 
     /// Takes back what a step wrote that failed, and keeps the connection where it is sound.
-    pub(super) fn leave(&self, lent: Lent, failure: &Failure) {
-        if let Failure::Database(error) = failure
-            && error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
-        {
-            self.pool.forget_idle();
-        }
+    pub(super) fn leave(&self, transaction: Transaction, failure: &Failure) {
+        self.learn_from(failure);
         if !failure.spoils_connection() {
-            // Its answer comes before those of whoever has the connection next.
-            drop(lent.connection().send_plain("ROLLBACK"));
-            lent.give_back();
+            transaction.roll_back().give_back();
+        }
+    }
+
+    /// Forgets the connections that wait where they are likely to be no better than one that failed so.
+    fn learn_from(&self, failure: &Failure) {
+        let leads_nowhere = match failure {
+            Failure::Dead => true,
+            Failure::Database(error) => error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION),
+            _ => false,
+        };
+        if leads_nowhere {
+            self.pool.forget_idle();
         }
     }
 
@@ -180,53 +171,18 @@ impl Runner {
     where
         F: for<'t> Fn(&'t Db, &'t A) -> BoxFuture<'t, Step<T>>,
     {
-        let snapshot = match shares {
+        let (snapshot, mut begun) = match shares {
             true => self.looks.join(&self.pool).await?,
-            false => Arc::new(Snapshot::begin(self.pool.get().await?).0),
+            false => {
+                let (snapshot, begun) = Snapshot::begin(self.pool.get().await?);
+                (Arc::new(snapshot), Some(begun))
+            }
         };
-        match timeout(STEP_PATIENCE, step(snapshot.db(), args)).await {
-            Ok(Ok(found)) => Ok(found),
-            Ok(Err(failure)) => {
-                snapshot.note(&failure);
-                Err(failure)
-            }
-            Err(_) => {
-                snapshot.give_up();
-                Err(stuck().into())
-            }
+        let found = in_time(begun.as_mut(), step(snapshot.db(), args)).await;
+        if let Err(failure) = &found {
+            snapshot.note(failure);
+            self.learn_from(failure);
         }
+        found
     }
-}
-
-/// Commits, and looks at everything that was sent before and not looked at: where a statement has failed, COMMIT
-/// says that all is well, and rolls back.
-pub(super) async fn commit(
-    lent: &Lent,
-    before: impl IntoIterator<Item = Sent>,
-) -> Result<(), Ended> {
-    let committed = lent.connection().send_plain("COMMIT");
-    let answers = async {
-        for sent in before {
-            sent.done().await?;
-        }
-        committed.done().await
-    };
-    match timeout(STEP_PATIENCE, answers).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) if is_refusal(&error) => Err(Ended::NotStored(error.into())),
-        Ok(Err(error)) => Err(Ended::Unknown(Error::unknown(error))),
-        Err(_) => Err(Ended::Unknown(Error::unknown("COMMIT is not answered"))),
-    }
-}
-
-/// Waits until a transaction has begun that many shall share.
-pub(super) async fn has_begun(begun: Sent) -> Step<()> {
-    match timeout(BEGIN_PATIENCE, begun.done()).await {
-        Ok(answered) => Ok(answered?),
-        Err(_) => Err(stuck().into()),
-    }
-}
-
-pub(super) fn stuck() -> Error {
-    Error::unavailable("the database does not answer in time")
 }

@@ -7,7 +7,7 @@ use parlour_core::{
         BoxFuture,
         store::{
             CLOSED_SOCKET_WAITS, CUT_SOCKET_WAITS, ClaimedSocket, Context, MOST_SWEPT_SOCKETS,
-            MOST_WAITING_SOCKETS, SocketId, SocketKey, SocketStore,
+            MOST_WAITING_SOCKETS, Siblings, SocketId, SocketKey, SocketStore,
         },
     },
 };
@@ -27,17 +27,25 @@ impl SocketStore for SqliteStore {
         &self,
         key: SocketKey,
         heads: Vec<(ConversationId, Position)>,
-        in_flight: Vec<(ConversationId, Position)>,
+        siblings: Siblings,
         now: Millis,
     ) -> BoxFuture<'_, Result<ClaimedSocket>> {
-        let bytes = (heads.len() + in_flight.len()) * 24 + 128;
+        let bytes = (heads.len() + siblings.in_flight.len()) * 24 + 128;
         let seat = self.seat();
         self.write_seen(bytes, move |tx| {
-            let Some(seat) = &seat else { return claim(tx, &key, &heads, &in_flight, now) };
-            let elsewhere = seat.held_elsewhere();
-            let in_flight = [&*in_flight, &*positions_elsewhere(tx.db, &key, &elsewhere)?].concat();
-            let claimed = claim(tx, &key, &heads, &in_flight, now)?;
-            seat.hold(claimed.id.0);
+            let Siblings { in_flight, beginning } = &siblings;
+            // Those of other processes are there where a simulation puts several on one database.
+            let elsewhere = seat.as_ref().map(|seat| seat.held_elsewhere()).unwrap_or_default();
+            let claimed = if *beginning || !elsewhere.is_empty() {
+                let counts = |id: u64| *beginning || elsewhere.contains(&id);
+                let bounds = [&**in_flight, &*positions_of_live(tx.db, &key, counts)?].concat();
+                claim(tx, &key, &heads, &bounds, now)?
+            } else {
+                claim(tx, &key, &heads, in_flight, now)?
+            };
+            if let Some(seat) = &seat {
+                seat.hold(claimed.id.0);
+            }
             Ok(claimed)
         })
     }
@@ -103,7 +111,7 @@ fn claim(
     tx: &Tx<'_>,
     key: &SocketKey,
     heads: &[(ConversationId, Position)],
-    in_flight: &[(ConversationId, Position)],
+    bounds: &[(ConversationId, Position)],
     now: Millis,
 ) -> Step<ClaimedSocket> {
     let scope = key.scope.map(|scope| int(scope.0));
@@ -135,7 +143,7 @@ fn claim(
         }
     };
     let mut lowered = 0;
-    for (conversation, position) in in_flight {
+    for (conversation, position) in bounds {
         lowered += tx.db.run(
             "UPDATE socket_positions SET seq = ?4 \
              WHERE socket = ?1 AND conversation = ?2 AND epoch = ?3 AND seq > ?4",
@@ -147,28 +155,27 @@ fn claim(
     Ok(ClaimedSocket { id: SocketId(u64::try_from(id).unwrap_or_default()), positions })
 }
 
-/// Where live sockets of the same key stand that other processes hold, of those that a simulation puts on one database.
-fn positions_elsewhere(
+/// Where live sockets of the same key stand, of those that count.
+fn positions_of_live(
     db: &Db,
     key: &SocketKey,
-    sockets: &[u64],
+    counts: impl Fn(u64) -> bool,
 ) -> rusqlite::Result<Vec<(ConversationId, Position)>> {
+    let live = db.all(
+        "SELECT id FROM sockets WHERE user = ?1 AND dialect = ?2 AND scope IS ?3 AND device IS ?4 \
+           AND waiting_since IS NULL AND (agent = ?5 OR agent IS NULL OR ?5 IS NULL)",
+        (
+            key.user.as_str(),
+            key.dialect,
+            key.scope.map(|scope| int(scope.0)),
+            &key.device,
+            key.agent.map(i64::from),
+        ),
+        |row| number(row, 0),
+    )?;
     let mut found = Vec::new();
-    for socket in sockets {
-        let is_sibling = db.exists(
-            "SELECT 1 FROM sockets WHERE id = ?1 AND waiting_since IS NULL AND user = ?2 AND dialect = ?3 \
-               AND scope IS ?4 AND device IS ?5",
-            (
-                int(*socket),
-                key.user.as_str(),
-                key.dialect,
-                key.scope.map(|scope| int(scope.0)),
-                &key.device,
-            ),
-        )?;
-        if is_sibling {
-            found.extend(positions(db, int(*socket))?);
-        }
+    for socket in live.into_iter().filter(|id| counts(*id)) {
+        found.extend(positions(db, int(socket))?);
     }
     Ok(found)
 }

@@ -11,7 +11,7 @@ use std::{
 use parlour_core::{
     ConversationId, NodeId, Seq,
     command::{Actor, SendMessage},
-    port::store::{ClaimedSocket, Node, SocketId, SocketKey, Store},
+    port::store::{ClaimedSocket, Node, Siblings, SocketId, SocketKey, Store},
     testing::{alice, bob},
 };
 use parlour_engines::{Database, Pgbouncer};
@@ -210,7 +210,9 @@ async fn g5_parallel_claims_of_two_processes_take_different_places() {
     let mut claims = JoinSet::new();
     for n in 0..8 {
         let store = processes[n % 2].store.clone();
-        claims.spawn(async move { store.claim_socket(key(), vec![], vec![], 2).await.unwrap().id });
+        claims.spawn(async move {
+            store.claim_socket(key(), vec![], Siblings::default(), 2).await.unwrap().id
+        });
     }
     let mut taken = claims.join_all().await;
     taken.sort_unstable();

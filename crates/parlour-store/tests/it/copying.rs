@@ -7,7 +7,7 @@ use parlour_core::{
     command::{Actor, ConversationPatch, MarkTarget, NewConversation, SendMessage},
     model::{ApiKey, ConversationKind, Credential, Session, SessionId, TokenHash, UserState},
     port::store::{
-        ProfileUpdate, Rotation, SocketKey, Store,
+        ProfileUpdate, Rotation, Siblings, SocketKey, Store,
         transfer::{Dump, Fault, History, HostUser, ImportOptions},
     },
     testing::{alice, bob, mallory, user},
@@ -159,13 +159,13 @@ async fn sockets(store: &Arc<dyn Store>, pair: ConversationId) {
     let head = store.heads(vec![pair]).await.unwrap()[0];
     let heads = vec![(pair, Position { epoch: head.epoch, seq: Seq(2) })];
     let other = SocketKey { device: Some("phone".into()), ..key() };
-    let waiting = store.claim_socket(other, heads.clone(), vec![], 1).await.unwrap();
+    let waiting = store.claim_socket(other, heads.clone(), Siblings::default(), 1).await.unwrap();
     store.release_socket(waiting.id, false, 2).await.unwrap();
-    let live = store.claim_socket(key(), heads, vec![], 1).await.unwrap();
+    let live = store.claim_socket(key(), heads, Siblings::default(), 1).await.unwrap();
     store.acknowledge_socket(context(&bob()), live.id, vec![(pair, Seq(4))]).await.unwrap();
     for _ in 0..3 {
         let gone = SocketKey { device: Some("gone".into()), ..key() };
-        let gone = store.claim_socket(gone, vec![], vec![], 1).await.unwrap();
+        let gone = store.claim_socket(gone, vec![], Siblings::default(), 1).await.unwrap();
         store.release_socket(gone.id, true, 1).await.unwrap();
     }
     store.sweep_sockets(100_000).await.unwrap();
@@ -183,10 +183,10 @@ async fn goes_on(source: &[Dump], pair: ConversationId, epoch: Epoch, url: &str)
     let reused = store.rotate_refresh(TokenHash([1; 32]), TokenHash([9; 32]), 5).await.unwrap();
     assert!(matches!(reused, Rotation::Reused(_)));
     // The socket that was live waits, and has its place in the same life of the log.
-    let claimed = store.claim_socket(key(), vec![], vec![], 10).await.unwrap();
+    let claimed = store.claim_socket(key(), vec![], Siblings::default(), 10).await.unwrap();
     assert_eq!(claimed.positions, Some(vec![(pair, Position { epoch, seq: Seq(4) })]));
     let fresh = SocketKey { device: Some("new".into()), ..key() };
-    let fresh = store.claim_socket(fresh, vec![], vec![], 10).await.unwrap();
+    let fresh = store.claim_socket(fresh, vec![], Siblings::default(), 10).await.unwrap();
     assert!(fresh.id.0 > 3, "ids of sockets that are gone are not given again: {fresh:?}");
     // What was said before is known; what is said now comes after it.
     let last = source.iter().filter_map(|record| match record {

@@ -1,4 +1,4 @@
-//! A proxy in front of a PostgreSQL server that cuts a connection around a COMMIT.
+//! A proxy in front of a PostgreSQL server that cuts connections, around a COMMIT or all of them, so that it shows or not.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -21,6 +21,10 @@ pub(crate) enum Cut {
     AfterCommit,
     /// The server has done it, and its answer is lost.
     AfterItsAnswer,
+    /// The server never gets the COMMIT, and the client does not learn that.
+    BeforeCommitSilently,
+    /// The server has done it, its answer is lost, and the client does not learn that either.
+    AfterItsAnswerSilently,
 }
 
 /// What COMMIT looks like among what clients send.
@@ -30,6 +34,14 @@ const COMMIT: &[u8] = b"COMMIT\0";
 struct Plan {
     next: Mutex<Option<Cut>>,
     cut: AtomicBool,
+    connections: Mutex<Vec<Arc<Silence>>>,
+}
+
+/// What of a connection gets lost without either side learning it.
+#[derive(Default)]
+struct Silence {
+    questions: AtomicBool,
+    answers: AtomicBool,
 }
 
 pub(crate) struct Proxy {
@@ -62,6 +74,15 @@ impl Proxy {
         *self.plan.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(cut);
     }
 
+    /// From now on no answer comes through the connections that there are, and no question either if `both`. Neither side
+    /// learns that.
+    pub(crate) fn silence(&self, both: bool) {
+        for silence in self.plan.connections.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            silence.questions.store(both, Ordering::SeqCst);
+            silence.answers.store(true, Ordering::SeqCst);
+        }
+    }
+
     /// Whether it was cut since.
     pub(crate) fn has_cut(&self) -> bool {
         self.plan.cut.load(Ordering::SeqCst)
@@ -71,14 +92,14 @@ impl Proxy {
 async fn serve(client: TcpStream, server: TcpStream, plan: Arc<Plan>) {
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let held = Arc::new(AtomicBool::new(false));
-    let back = spawn(answer(from_server, to_client, held.clone()));
-    let cut = forward(from_client, to_server, &plan, &held).await;
+    let (held, silence) = <(Arc<AtomicBool>, Arc<Silence>)>::default();
+    plan.connections.lock().unwrap_or_else(PoisonError::into_inner).push(silence.clone());
+    let back = spawn(answer(from_server, to_client, held.clone(), silence.clone()));
+    let cut = forward(from_client, to_server, &plan, &held, &silence).await;
     if let Some((cut, to_server)) = cut {
-        match cut {
-            Cut::BeforeCommit | Cut::AfterCommit => back.abort(),
-            // Ends when the server has answered, which nobody hears.
-            Cut::AfterItsAnswer => {}
+        // Else it ends when the server has answered, which nobody hears.
+        if matches!(cut, Cut::BeforeCommit | Cut::AfterCommit) {
+            back.abort();
         }
         let _ = back.await;
         drop(to_server);
@@ -91,12 +112,16 @@ async fn forward(
     mut server: OwnedWriteHalf,
     plan: &Plan,
     held: &AtomicBool,
+    silence: &Silence,
 ) -> Option<(Cut, OwnedWriteHalf)> {
     let mut buffer = vec![0; 64 << 10];
     // COMMIT may come in two parts.
     let mut tail = Vec::new();
     loop {
         let size = client.read(&mut buffer).await.ok().filter(|size| *size > 0)?;
+        if silence.questions.load(Ordering::SeqCst) {
+            continue;
+        }
         let chunk = &buffer[..size];
         tail.extend_from_slice(chunk);
         let commits = tail.windows(COMMIT.len()).any(|window| window == COMMIT);
@@ -105,9 +130,14 @@ async fn forward(
         let cut = if commits { take(plan) } else { None };
         if let Some(cut) = cut {
             plan.cut.store(true, Ordering::SeqCst);
-            held.store(true, Ordering::SeqCst);
-            if cut != Cut::BeforeCommit {
+            let silently = matches!(cut, Cut::BeforeCommitSilently | Cut::AfterItsAnswerSilently);
+            silence.questions.store(silently, Ordering::SeqCst);
+            if silently { &silence.answers } else { held }.store(true, Ordering::SeqCst);
+            if !matches!(cut, Cut::BeforeCommit | Cut::BeforeCommitSilently) {
                 server.write_all(chunk).await.ok()?;
+            }
+            if silently {
+                continue;
             }
             return Some((cut, server));
         }
@@ -120,10 +150,22 @@ fn take(plan: &Plan) -> Option<Cut> {
 }
 
 /// Passes on what the server answers; once the connection is cut, waits for one more answer and ends.
-async fn answer(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, held: Arc<AtomicBool>) {
+async fn answer(
+    mut server: OwnedReadHalf,
+    mut client: OwnedWriteHalf,
+    held: Arc<AtomicBool>,
+    silence: Arc<Silence>,
+) {
     let mut buffer = vec![0; 64 << 10];
     loop {
-        let Ok(size) = server.read(&mut buffer).await else { return };
+        let size = server.read(&mut buffer).await.unwrap_or(0);
+        if silence.answers.load(Ordering::SeqCst) {
+            if size == 0 {
+                // The client is not to see the end either.
+                std::future::pending::<()>().await;
+            }
+            continue;
+        }
         if size == 0 {
             return;
         }

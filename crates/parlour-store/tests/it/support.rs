@@ -12,7 +12,7 @@ use parlour_core::{
     model::{ConversationKind, MessageKind},
     port::{
         BoxFuture,
-        store::{Appended, ClaimedSocket, CommitSink, Context, SocketKey, Store},
+        store::{Appended, ClaimedSocket, CommitSink, Context, Siblings, SocketKey, Store},
     },
     testing::{alice, bob},
 };
@@ -133,7 +133,7 @@ pub(crate) async fn claim(store: &Arc<dyn Store>, key: SocketKey, now: i64) -> C
         .iter()
         .map(|at| (at.conversation, Position { epoch: at.epoch, seq: at.last_seq }))
         .collect();
-    store.claim_socket(key, heads, Vec::new(), now).await.unwrap()
+    store.claim_socket(key, heads, Siblings::default(), now).await.unwrap()
 }
 
 /// Where it begins.

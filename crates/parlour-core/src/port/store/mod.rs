@@ -35,7 +35,7 @@ pub use self::{
     sessions::{Rotation, SessionStore},
     sockets::{
         CLOSED_SOCKET_WAITS, CUT_SOCKET_WAITS, ClaimedSocket, MOST_SWEPT_SOCKETS,
-        MOST_WAITING_SOCKETS, SocketId, SocketKey, SocketStore,
+        MOST_WAITING_SOCKETS, Siblings, SocketId, SocketKey, SocketStore,
     },
     users::{ProfileUpdate, UserStore},
 };

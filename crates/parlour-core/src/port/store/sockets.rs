@@ -57,6 +57,17 @@ pub struct ClaimedSocket {
     pub positions: Option<Vec<(ConversationId, Position)>>,
 }
 
+/// What a process knows of its live sockets of a key while another one of the same key begins. One of them may be dead
+/// without anybody knowing, and the new one its client's return, which is to miss nothing.
+#[derive(Clone, Default, Debug)]
+pub struct Siblings {
+    /// Up to where they have certainly received, in any order; a conversation may come several times.
+    pub in_flight: Vec<(ConversationId, Position)>,
+    /// Whether one of them has just begun: its claim may be under way, or not everything has been sent that it missed. What
+    /// is in flight does not say where it stands then, but its row does.
+    pub beginning: bool,
+}
+
 /// Where sockets stand.
 pub trait SocketStore: Send + Sync + 'static {
     /// Gives a socket that begins its row: of those of its key that wait at `now`, the one that has waited longest,
@@ -64,17 +75,18 @@ pub trait SocketStore: Send + Sync + 'static {
     ///
     /// A row that waits for another kind of client ([`SocketKey::agent`], where both are known) is left to that one.
     ///
-    /// `in_flight` names places up to which live sockets of the same key have certainly received. The new socket may
-    /// be the return of one of them whose end nobody has noticed yet, so it begins no later than there: positions
-    /// (of either kind of row) are lowered to them. Conversations that the row does not name are not added.
+    /// It may be the return of one of its live `siblings` whose end nobody has noticed yet, so it begins no later than
+    /// they have certainly received: positions (of either kind of row) are lowered to that. Conversations that the row does
+    /// not name are not added. Where one of them is [`Siblings::beginning`], the positions of live rows of the same key bound
+    /// it too.
     ///
-    /// Where several processes share the store, live rows of the same key that other processes hold are siblings too:
+    /// Where several processes share the store, live rows of the same key that other processes hold are siblings always:
     /// the new socket begins no later than where they are proved to be. One whose process is certainly dead is taken.
     fn claim_socket(
         &self,
         key: SocketKey,
         heads: Vec<(ConversationId, Position)>,
-        in_flight: Vec<(ConversationId, Position)>,
+        siblings: Siblings,
         now: Millis,
     ) -> BoxFuture<'_, Result<ClaimedSocket>>;
 

@@ -116,6 +116,7 @@ macro_rules! store_cases {
             sockets::sockets_wait_for_their_time,
             sockets::waiting_sockets_are_bounded,
             sockets::g5_what_is_in_flight_to_a_sibling_is_sent_again,
+            sockets::g5_who_comes_while_a_sibling_begins_misses_nothing_that_it_missed,
             lists::one_direct_conversation_for_two_and_a_subject,
             lists::g3_parallel_creation_makes_one,
             lists::an_external_id_is_unique,

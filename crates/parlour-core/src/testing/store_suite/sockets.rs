@@ -7,7 +7,7 @@ use crate::{
     ids::Epoch,
     port::store::{
         CLOSED_SOCKET_WAITS, CUT_SOCKET_WAITS, ClaimedSocket, Context, MOST_SWEPT_SOCKETS,
-        MOST_WAITING_SOCKETS, SocketId, SocketKey,
+        MOST_WAITING_SOCKETS, Siblings, SocketId, SocketKey,
     },
     testing::{alice, bob, mallory},
 };
@@ -24,12 +24,16 @@ async fn claim(bench: &Bench, in_flight: Positions) -> ClaimedSocket {
 }
 
 async fn claim_as(bench: &Bench, key: SocketKey, in_flight: Positions) -> ClaimedSocket {
+    claim_beside(bench, key, Siblings { in_flight, beginning: false }).await
+}
+
+async fn claim_beside(bench: &Bench, key: SocketKey, siblings: Siblings) -> ClaimedSocket {
     let heads = bench.store.memberships(key.user.clone()).await.unwrap();
     let heads = heads
         .iter()
         .map(|at| (at.conversation, Position { epoch: at.epoch, seq: at.last_seq }))
         .collect();
-    bench.store.claim_socket(key, heads, in_flight, bench.now()).await.unwrap()
+    bench.store.claim_socket(key, heads, siblings, bench.now()).await.unwrap()
 }
 
 async fn release(bench: &Bench, id: SocketId, clean: bool) {
@@ -123,8 +127,8 @@ pub async fn g5_sockets_are_taken_in_the_order_of_their_waiting(bench: &Bench) {
     bench.clock.jump(10);
     release(bench, both[1], false).await;
     let claim = || {
-        let (heads, in_flight) = (Vec::new(), Vec::new());
-        bench.store.claim_socket(key(bob().user), heads, in_flight, bench.now())
+        let (heads, siblings) = (Vec::new(), Siblings::default());
+        bench.store.claim_socket(key(bob().user), heads, siblings, bench.now())
     };
     let claims = [claim(), claim(), claim()];
     let mut taken = Vec::new();
@@ -141,7 +145,7 @@ pub async fn g5_each_kind_of_client_finds_its_own_place(bench: &Bench) {
     let id = bench.direct().await;
     let claim = |agent| {
         let key = SocketKey { agent, ..key(bob().user) };
-        bench.store.claim_socket(key, Vec::new(), Vec::new(), bench.now())
+        bench.store.claim_socket(key, Vec::new(), Siblings::default(), bench.now())
     };
     let (laptop, phone) = (claim(Some(1)).await.unwrap().id, claim(Some(2)).await.unwrap().id);
     for text in ["1", "2", "3"] {
@@ -278,4 +282,38 @@ pub async fn g5_what_is_in_flight_to_a_sibling_is_sent_again(bench: &Bench) {
     assert_eq!(claim(bench, vec![old]).await.positions, None, "a place in another life is none");
     release(bench, sibling.id, false).await;
     assert_eq!(seqs(&claim(bench, Vec::new()).await), Some(vec![(one, 0), (other, 0)]));
+}
+
+/// One that has just begun, and is dead perhaps: nothing is in flight to it yet of what it missed.
+pub async fn g5_who_comes_while_a_sibling_begins_misses_nothing_that_it_missed(bench: &Bench) {
+    let (one, other) = (bench.direct().await, bench.group(&alice(), &["2"]).await);
+    let agent = Some(1);
+    let key = || SocketKey { agent, ..key(bob().user) };
+    let away = claim_as(bench, key(), Vec::new()).await;
+    bench.send(&alice(), one, "proved").await;
+    acknowledge(bench, &bob(), away.id, &[(one, 1)]).await;
+    release(bench, away.id, false).await;
+    for id in [one, other] {
+        bench.send(&alice(), id, "missed").await;
+    }
+    let begins = claim_as(bench, key(), Vec::new()).await;
+    assert_eq!(begins.id, away.id);
+    let missed = Some(vec![(one, 1), (other, 0)]);
+    let beside = |key| {
+        let siblings = Siblings { in_flight: Vec::new(), beginning: true };
+        claim_beside(bench, key, siblings)
+    };
+    let returns = beside(key()).await;
+    assert_eq!(seqs(&returns), missed);
+    assert_ne!(returns.id, begins.id, "each has a place of its own");
+    let of_another_kind = SocketKey { agent: Some(2), ..key() };
+    assert_eq!(beside(of_another_kind).await.positions, None);
+    let of_another_device = SocketKey { device: Some("phone".into()), ..key() };
+    assert_eq!(beside(of_another_device).await.positions, None);
+    assert_eq!(claim_as(bench, key(), Vec::new()).await.positions, None, "nobody begins");
+    // One that waits is bounded in the same way.
+    acknowledge(bench, &bob(), returns.id, &[(one, 2), (other, 1)]).await;
+    release(bench, returns.id, false).await;
+    let taken = beside(key()).await;
+    assert_eq!((taken.id, seqs(&taken)), (returns.id, missed));
 }

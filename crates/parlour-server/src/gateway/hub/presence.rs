@@ -10,7 +10,7 @@ use crate::{gateway::conn::Conn, hash::HashSet, metrics::Metrics};
 impl Hub {
     /// The person at a connection left the screen, or is back.
     pub(crate) fn set_away(&self, conn: &Conn, away: bool) {
-        if conn.away.swap(away, Relaxed) == away || conn.resumed.load(Relaxed) == 0 {
+        if conn.away.swap(away, Relaxed) == away || !conn.has_begun() {
             return;
         }
         let mut dirty = Vec::new();

@@ -88,7 +88,7 @@ impl Hub {
         let Some(id) = state.users.get(&conn.user).copied() else { return };
         let Some(slot) = state.slots.get_mut(id) else { return };
         slot.conns.retain(|other| other.key != conn.key);
-        let was_listening = conn.resumed.load(Relaxed) != 0;
+        let was_listening = conn.has_begun();
         let mut dirty = Vec::new();
         if was_listening {
             slot.last_seen = self.clock.now();

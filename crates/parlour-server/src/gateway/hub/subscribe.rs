@@ -1,6 +1,9 @@
 //! Which users listen to which conversations, kept exact while the store is being read.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::Ordering::{Relaxed, Release},
+};
 
 use parlour_core::{
     ConversationId, Seq, UserId,
@@ -82,7 +85,7 @@ impl Hub {
         conn.release(floors, |conversation, seq| {
             heads.get(&conversation).is_some_and(|head| seq <= *head)
         });
-        conn.resumed.store(now.max(1), Relaxed);
+        conn.resumed.store(now.max(1), Release);
         conn.streaming.store(!conn.is_closing(), Relaxed);
         let mut dirty = vec![conn.clone()];
         if let Some(slot) = state.slots.get_mut(id)

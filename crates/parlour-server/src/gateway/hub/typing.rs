@@ -1,9 +1,6 @@
 //! Who is writing: at most one frame a second for each person and conversation, and an end for every beginning.
 
-use std::{
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use parlour_core::{
     ConversationId, Epoch, Result, UserId,
@@ -253,7 +250,7 @@ impl State {
         let Some(slot) = self.slots.get(id) else { return };
         for ((conversation, typist), typing) in &mut self.typing {
             let attends = |conn: &Arc<Conn>| {
-                conn.covers(*conversation) && conn.resumed.load(Relaxed) != 0 && !conn.is_closing()
+                conn.covers(*conversation) && conn.has_begun() && !conn.is_closing()
             };
             if *typist == slot.user && !typing.far && !slot.conns.iter().any(attends) {
                 typing.active = false;

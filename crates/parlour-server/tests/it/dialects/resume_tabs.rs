@@ -1,5 +1,7 @@
 //! Several sockets of one client: each has its own place, and none is lost while an old one is not known to be dead.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tungstenite::Message;
 
@@ -51,6 +53,41 @@ fn g20_an_old_socket_that_only_seems_alive_loses_nothing() {
         stage.say(BOB, "later");
         assert_eq!(new.durable_until("later").len(), 1, "{}", spoken.name);
         new.leave();
+    }
+}
+
+/// The store is slow just when a socket begins, and its client, which has heard nothing, comes again: whether the first
+/// one's end is noticed or not, the second gets what was missed.
+#[test]
+fn g5_who_comes_again_while_its_first_socket_begins_misses_nothing() {
+    for (spoken, goes) in ALL.into_iter().flat_map(|spoken| [(spoken, true), (spoken, false)]) {
+        let stage = Stage::new();
+        let mut phone = stage.socket(spoken, ALICE);
+        stage.say(BOB, "before");
+        phone.until("before");
+        phone.prove();
+        phone.cut();
+        let missed = said(stage.say(BOB, "missed"), BOB, "missed");
+        let connected = |n| format!("parlour_connections{{transport=\"{}\"}} {n}", spoken.name);
+        stage.server.wait_for_metric(&connected(0), || {});
+        let busy = stage.server.with_a_busy_store();
+        let mut first = Some(stage.knocking(spoken, ALICE));
+        stage.server.wait_for_metric(&connected(1), || {});
+        // How far they get is what this is about, so there is nothing to wait for; were it less, it would be easier.
+        let for_a_moment = || std::thread::sleep(Duration::from_millis(200));
+        for_a_moment();
+        if goes {
+            first = None;
+        }
+        let mut second = std::thread::scope(|scope| {
+            let second = scope.spawn(|| stage.arriving(spoken, ALICE, stage.place(ALICE), ""));
+            for_a_moment();
+            drop(busy);
+            second.join().unwrap()
+        });
+        let live = said(stage.say(BOB, "live"), BOB, "live");
+        assert_eq!(second.durable_until("live"), [missed, live], "{}, {goes}", spoken.name);
+        drop(first);
     }
 }
 

@@ -1,5 +1,7 @@
 //! A server with people who have something to talk about, and what they do over REST.
 
+use std::{io::Write as _, net::TcpStream};
+
 use serde_json::{Value, json};
 
 use super::{
@@ -62,12 +64,28 @@ impl Stage {
         socket
     }
 
+    /// Asks for a socket, and does not wait for the answer.
+    pub(super) fn knocking(&self, spoken: Spoken, user: &str) -> TcpStream {
+        let (path, address) =
+            (self.path(spoken, user, &self.place(user), ""), self.server.address());
+        let mut stream = TcpStream::connect(address).unwrap();
+        let asking = format!(
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        stream.write_all(asking.as_bytes()).unwrap();
+        stream
+    }
+
+    fn path(&self, spoken: Spoken, user: &str, at: &Place, more: &str) -> String {
+        let (path, token) = (spoken.path(at.conversation), self.server.token(user));
+        format!("{path}?dialect={}&token={token}{more}", spoken.name)
+    }
+
     /// A socket that has been let in, and no more.
     #[track_caller]
     pub(super) fn arriving(&self, spoken: Spoken, user: &str, at: Place, more: &str) -> Socket {
-        let token = self.server.token(user);
-        let path =
-            format!("{}?dialect={}&token={token}{more}", spoken.path(at.conversation), spoken.name);
+        let path = self.path(spoken, user, &at, more);
         let opened = Client::open(self.server.address(), &path, &[]);
         let (client, _) = opened.unwrap_or_else(|status| panic!("{}: {status}", spoken.name));
         Socket::new(client, spoken, user, at)

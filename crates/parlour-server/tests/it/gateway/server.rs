@@ -38,6 +38,11 @@ impl Drop for NoRoom {
     }
 }
 
+/// That somebody else writes into a database, and takes his time. What he has begun ends with this.
+pub(crate) struct BusyStore {
+    _writing: rusqlite::Connection,
+}
+
 impl Server {
     /// With the defaults, but for rates, which no test but theirs is about.
     pub(crate) fn start() -> Self {
@@ -94,6 +99,13 @@ impl Server {
                        BEGIN SELECT RAISE(ABORT, 'no room'); END";
         database.execute_batch(refuses).unwrap();
         NoRoom(database)
+    }
+
+    /// From now on its store writes nothing, and refuses nothing for a while, until the guard is dropped.
+    pub(crate) fn with_a_busy_store(&self) -> BusyStore {
+        let database = self.database();
+        database.execute_batch("BEGIN IMMEDIATE").unwrap();
+        BusyStore { _writing: database }
     }
 
     pub(crate) const fn address(&self) -> SocketAddr {

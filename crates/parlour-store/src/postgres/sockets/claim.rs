@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use parlour_core::{
     ConversationId, Epoch, NodeId, Position,
     model::Millis,
-    port::store::{ClaimedSocket, SocketId, SocketKey},
+    port::store::{ClaimedSocket, Siblings, SocketId, SocketKey},
 };
 use sha2::{Digest as _, Sha256};
 use tokio_postgres::Row;
@@ -46,26 +46,54 @@ fn columns<'a>(
 pub(in crate::postgres) struct Claim {
     pub(super) key: SocketKey,
     pub(super) heads: Places,
-    pub(super) in_flight: Vec<(ConversationId, Position)>,
+    pub(super) siblings: Siblings,
     pub(super) now: Millis,
     pub(super) node: NodeId,
     /// Whether a lock that can be taken tells that its process is dead.
     pub(super) tells: bool,
 }
 
-/// Rows of a key that wait, or are live in other processes: whether they can be had, the longest waiting first. What a
-/// crash has left has waited longest.
+/// A row that a claim has taken.
+#[derive(Clone)]
+pub(in crate::postgres) struct Taken {
+    socket: ClaimedSocket,
+    /// The [`Claim::lock_key`].
+    key: i64,
+    /// The number of the transaction that has written this version of the row. After a crash another one may get it, but
+    /// hardly one that takes just this row.
+    version: String,
+}
+
+impl Taken {
+    pub(super) fn into_socket(self) -> ClaimedSocket {
+        self.socket
+    }
+
+    /// Whether it was taken indeed, seen from another transaction, which waits until that of the claim is over.
+    pub(super) async fn is_there(&self, tx: &Tx) -> Step<bool> {
+        let sql = "SELECT pg_advisory_xact_lock($1)";
+        let lock = tx.db.send(sql, &[&self.key]).await?;
+        let sql = "SELECT 1 FROM sockets WHERE id = $1 AND xmin::text = $2";
+        let found = tx.db.send(sql, &[&int(self.socket.id.0), &self.version.as_str()]).await?;
+        lock.done().await?;
+        Ok(!found.rows().await?.is_empty())
+    }
+}
+
+/// Rows of a key that wait, or are live in other processes, or anywhere where one has just begun here: whether they can be
+/// had, the longest waiting first. What a crash has left has waited longest.
 macro_rules! siblings {
     ($scope:literal) => {
         concat!(
-            "SELECT s.id, s.waiting_since IS NOT NULL OR coalesce(n.lease_until <= (",
-            "extract(epoch FROM clock_timestamp()) * 1000)::bigint, false) \
-               OR ($7 AND pg_try_advisory_xact_lock_shared($8 | coalesce(s.node, 0))) \
+            "SELECT s.id, s.waiting_since IS NOT NULL OR s.node IS DISTINCT FROM $6 AND ( \
+                 coalesce(n.lease_until <= (extract(epoch FROM clock_timestamp()) * 1000)::bigint, false) \
+                 OR ($7 AND pg_try_advisory_xact_lock_shared($8 | coalesce(s.node, 0)))) \
              FROM sockets s LEFT JOIN nodes n ON n.id = s.node \
              WHERE s.user_id = $1 AND s.dialect = $2 AND ",
             $scope,
             " AND s.device IS NOT DISTINCT FROM $4 \
-               AND (s.waiting_since IS NULL AND s.node IS DISTINCT FROM $6 OR s.expires_at = 0 OR s.expires_at > $5) \
+               AND (s.waiting_since IS NULL AND ($10 OR s.node IS DISTINCT FROM $6) \
+                 OR s.expires_at = 0 OR s.expires_at > $5) \
                AND (s.agent = $9 OR s.agent IS NULL OR $9 IS NULL) \
              ORDER BY coalesce(s.waiting_since, 0), s.id"
         )
@@ -74,18 +102,19 @@ macro_rules! siblings {
 
 impl Claim {
     /// Runs under its [`Self::lock_key`].
-    pub(super) async fn run(&self, tx: &mut Tx) -> Step<ClaimedSocket> {
+    pub(super) async fn run(&self, tx: &mut Tx) -> Step<Taken> {
         let siblings = self.siblings(&tx.db).await?;
         let free = siblings.iter().find(|(_, free)| *free).map(|(id, _)| *id);
         let live: Vec<i64> = siblings.iter().filter(|(_, free)| !free).map(|(id, _)| *id).collect();
         let bounds = self.bounds(&tx.db, &live).await?;
-        match free {
-            Some(id) => self.take(&tx.db, id, &bounds).await,
+        let (socket, version) = match free {
+            Some(id) => self.take(&tx.db, id, &bounds).await?,
             None => {
                 users::ensure(tx, &self.key.user, self.now).await?;
-                self.begin(&tx.db, &bounds).await
+                self.begin(&tx.db, &bounds).await?
             }
-        }
+        };
+        Ok(Taken { socket, key: self.lock_key(), version })
     }
 
     /// Claims of one key come one after the other, so that each finds what the last one has left. Different keys rarely
@@ -129,16 +158,17 @@ impl Claim {
                 &self.tells,
                 &lease::OF_A_NODE,
                 &self.key.agent.map(i64::from),
+                &self.siblings.beginning,
             ],
             |row| Ok((integer(row, 0)?, boolean(row, 1)?)),
         )
         .await
     }
 
-    /// How far the new socket may begin at most: what is in flight here, and where live siblings in other processes are
-    /// proved to be.
+    /// How far the new socket may begin at most: what is in flight here, and where those live siblings are proved to be
+    /// of which more is not known.
     async fn bounds(&self, db: &Db, live: &[i64]) -> Step<Vec<(ConversationId, Position)>> {
-        let mut bounds = self.in_flight.clone();
+        let mut bounds = self.siblings.in_flight.clone();
         if !live.is_empty() {
             let sql =
                 "SELECT conversation, epoch, seq FROM socket_positions WHERE socket = ANY($1)";
@@ -153,17 +183,15 @@ impl Claim {
         db: &Db,
         id: i64,
         bounds: &[(ConversationId, Position)],
-    ) -> Step<ClaimedSocket> {
+    ) -> Step<(ClaimedSocket, String)> {
         let sql = "UPDATE sockets SET waiting_since = NULL, expires_at = NULL, node = $2, \
-                     agent = coalesce($3, agent) WHERE id = $1";
+                     agent = coalesce($3, agent) WHERE id = $1 RETURNING xmin::text";
         let params = (int(self.node.0), self.key.agent.map(i64::from));
         let taken = db.send(sql, &[&id, &params.0, &params.1]).await?;
         let sql = "SELECT conversation, epoch, seq FROM socket_positions WHERE socket = $1";
         let positions = db.send(sql, &[&id]).await?;
-        if taken.count().await? == 0 {
-            // Its wait has ended meanwhile.
-            return Err(Failure::Again);
-        }
+        // None: its wait has ended meanwhile.
+        let version = taken.one(version).await?.ok_or(Failure::Again)?;
         let mut positions: Places = positions.all(place).await?.into_iter().collect();
         let lowered = lower(&mut positions, bounds);
         if !lowered.is_empty() {
@@ -177,23 +205,28 @@ impl Claim {
                 )
                 .await?;
         }
-        Ok(ClaimedSocket { id: socket(id), positions: Some(positions.into_iter().collect()) })
+        let positions = Some(positions.into_iter().collect());
+        Ok((ClaimedSocket { id: socket(id), positions }, version))
     }
 
     /// Makes a row for a first socket.
-    async fn begin(&self, db: &Db, bounds: &[(ConversationId, Position)]) -> Step<ClaimedSocket> {
+    async fn begin(
+        &self,
+        db: &Db,
+        bounds: &[(ConversationId, Position)],
+    ) -> Step<(ClaimedSocket, String)> {
         let mut positions = self.heads.clone();
         let lowered = !lower(&mut positions, bounds).is_empty();
         let (conversations, epochs, seqs) = columns(positions.iter());
         let made = db
             .one(
                 "WITH made AS (INSERT INTO sockets (user_id, dialect, scope, device, agent, node) \
-                     VALUES ($1, $2, $3, $4, $5, $6) RETURNING id), \
+                     VALUES ($1, $2, $3, $4, $5, $6) RETURNING id, xmin::text AS version), \
                    placed AS (INSERT INTO socket_positions (socket, conversation, epoch, seq) \
                      SELECT made.id, c.id, h.epoch, h.seq FROM made, \
                        unnest($7::bigint[], $8::bigint[], $9::bigint[]) AS h (conversation, epoch, seq) \
                        JOIN conversations c ON c.id = h.conversation RETURNING conversation) \
-                 SELECT id, (SELECT coalesce(array_agg(conversation), '{}') FROM placed) FROM made",
+                 SELECT version, id, (SELECT coalesce(array_agg(conversation), '{}') FROM placed) FROM made",
                 &[
                     &self.key.user.as_str(),
                     &self.key.dialect,
@@ -205,14 +238,18 @@ impl Claim {
                     &epochs,
                     &seqs,
                 ],
-                |row| Ok((integer(row, 0)?, row.try_get::<_, Vec<i64>>(1)?)),
+                |row| Ok((version(row)?, integer(row, 1)?, row.try_get::<_, Vec<i64>>(2)?)),
             )
             .await?;
-        let (id, placed) = made.ok_or(Failure::Again)?;
+        let (version, id, placed) = made.ok_or(Failure::Again)?;
         positions.retain(|conversation, _| placed.contains(&int(conversation.0)));
         let positions = lowered.then(|| positions.into_iter().collect());
-        Ok(ClaimedSocket { id: socket(id), positions })
+        Ok((ClaimedSocket { id: socket(id), positions }, version))
     }
+}
+
+fn version(row: &Row) -> Step<String> {
+    Ok(rows::text(row, 0)?.to_owned())
 }
 
 fn socket(id: i64) -> SocketId {

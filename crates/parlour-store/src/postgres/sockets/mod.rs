@@ -14,13 +14,13 @@ use parlour_core::{
         BoxFuture,
         store::{
             CLOSED_SOCKET_WAITS, CUT_SOCKET_WAITS, ClaimedSocket, Context, MOST_SWEPT_SOCKETS,
-            MOST_WAITING_SOCKETS, SocketId, SocketKey, SocketStore,
+            MOST_WAITING_SOCKETS, Siblings, SocketId, SocketKey, SocketStore,
         },
     },
 };
 use tokio_postgres::Row;
 
-use self::claim::{Claim, in_order};
+use self::claim::{Claim, Taken, in_order};
 use super::{
     PostgresStore,
     batch::Tx,
@@ -35,17 +35,16 @@ impl SocketStore for PostgresStore {
         &self,
         key: SocketKey,
         heads: Vec<(ConversationId, Position)>,
-        in_flight: Vec<(ConversationId, Position)>,
+        siblings: Siblings,
         now: Millis,
     ) -> BoxFuture<'_, Result<ClaimedSocket>> {
-        let bytes = (heads.len() + in_flight.len()) * 24 + 128;
+        let bytes = (heads.len() + siblings.in_flight.len()) * 24 + 128;
         let heads = in_order(&heads);
-        let claim =
-            Claim { key, heads, in_flight, now, node: self.node, tells: self.lease.tells() };
+        let claim = Claim { key, heads, siblings, now, node: self.node, tells: self.lease.tells() };
         let done = self.together(bytes, SocketStep::Claim(claim));
         Box::pin(async move {
             match done.await? {
-                Done::Claimed(claimed) => Ok(claimed),
+                Done::Claimed(taken) => Ok(taken.into_socket()),
                 Done::Stored => Err(Error::internal("a claim claimed nothing")),
             }
         })
@@ -109,8 +108,23 @@ pub(super) enum SocketStep {
 
 /// What became of it.
 pub(super) enum Done {
-    Claimed(ClaimedSocket),
+    Claimed(Taken),
     Stored,
+}
+
+impl Done {
+    /// The row that it has taken, if it has taken one.
+    pub(super) const fn taken(&self) -> Option<&Taken> {
+        match self {
+            Self::Claimed(taken) => Some(taken),
+            Self::Stored => None,
+        }
+    }
+}
+
+/// Whether the transaction that took a row was committed, seen from another one.
+pub(super) fn is_there(tx: &mut Tx, taken: Taken) -> BoxFuture<'_, Step<bool>> {
+    Box::pin(async move { taken.is_there(tx).await })
 }
 
 /// What a step needs for itself: no two in one transaction need the same.
