@@ -42,7 +42,7 @@ struct Waiting {
 /// How it went with the others.
 enum Fate {
     Done(Done),
-    /// Nothing is stored. It may fare better alone.
+    /// Nothing is stored. It may fare better alone, where it also waits longer for what others hold.
     GoesAlone,
     /// Nothing is stored, and alone it would not fare better; or it cannot be told whether it is stored.
     Failed(Error),
@@ -109,7 +109,8 @@ impl Runner {
                 }
             }
             Err(Ended::NotStored(failure))
-                if group.len() > 1 && !failure.is_for_want_of_database() =>
+                if failure.is_lock_timeout()
+                    || (group.len() > 1 && !failure.is_for_want_of_database()) =>
             {
                 tracing::debug!(?failure, steps = group.len(), "steps of sockets failed together");
                 for waiting in group {

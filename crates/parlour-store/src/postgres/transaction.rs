@@ -112,13 +112,13 @@ impl Transaction {
 ///
 /// # Errors
 /// [`Failure::Dead`].
-pub(super) async fn has_begun<B: Send + 'static>(begun: &mut Sent<B>) -> Step<()> {
+pub(super) async fn has_begun(begun: &mut Sent<()>) -> Step<()> {
     timeout(SILENCE, begun.arrive()).await.map_err(|_| Failure::Dead)
 }
 
 /// Runs what a transaction is for, in the time that a step has; where its beginning is not answered, it is given up soon.
-pub(super) async fn in_time<T, B: Send + 'static>(
-    begun: Option<&mut Sent<B>>,
+pub(super) async fn in_time<T>(
+    begun: Option<&mut Sent<()>>,
     work: impl Future<Output = Step<T>>,
 ) -> Step<T> {
     let work = async { timeout(STEP_PATIENCE, work).await.unwrap_or(Err(Failure::Stuck)) };
