@@ -275,6 +275,14 @@ impl<T: Send + 'static> Sent<T> {
         }
     }
 
+    /// Whether the answer is here.
+    pub(super) fn has_arrived(&self) -> bool {
+        match &self.0 {
+            State::Answered(_) => true,
+            State::Open(task) => task.is_finished(),
+        }
+    }
+
     /// Waits until the answer is here, which is kept. May be given up and called again.
     pub(super) async fn arrive(&mut self) {
         if let State::Open(task) = &mut self.0 {

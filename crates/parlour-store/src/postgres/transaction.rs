@@ -94,7 +94,7 @@ impl Transaction {
 
     /// Runs what it is for. Then it has begun.
     pub(super) async fn run<T>(&mut self, work: impl Future<Output = Step<T>>) -> Step<T> {
-        let done = in_time(Some(&mut self.begun), work).await?;
+        let done = in_time(Some(&self.begun), work).await?;
         // What waited for any answer has this one already.
         has_begun(&mut self.begun).await?;
         Ok(done)
@@ -118,19 +118,18 @@ pub(super) async fn has_begun(begun: &mut Sent<()>) -> Step<()> {
 
 /// Runs what a transaction is for, in the time that a step has; where its beginning is not answered, it is given up soon.
 pub(super) async fn in_time<T>(
-    begun: Option<&mut Sent<()>>,
+    begun: Option<&Sent<()>>,
     work: impl Future<Output = Step<T>>,
 ) -> Step<T> {
-    let work = async { timeout(STEP_PATIENCE, work).await.unwrap_or(Err(Failure::Stuck)) };
     let mut work = pin!(work);
-    if let Some(begun) = begun {
-        tokio::select! {
-            biased;
-            done = &mut work => return done,
-            begun = has_begun(begun) => begun?,
+    match timeout(SILENCE, &mut work).await {
+        Ok(done) => done,
+        Err(_) if begun.is_some_and(|begun| !begun.has_arrived()) => Err(Failure::Dead),
+        Err(_) => {
+            let left = STEP_PATIENCE.saturating_sub(SILENCE);
+            timeout(left, work).await.unwrap_or(Err(Failure::Stuck))
         }
     }
-    work.await
 }
 
 impl Runner {

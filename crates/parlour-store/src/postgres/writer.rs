@@ -171,14 +171,14 @@ impl Runner {
     where
         F: for<'t> Fn(&'t Db, &'t A) -> BoxFuture<'t, Step<T>>,
     {
-        let (snapshot, mut begun) = match shares {
+        let (snapshot, begun) = match shares {
             true => self.looks.join(&self.pool).await?,
             false => {
                 let (snapshot, begun) = Snapshot::begin(self.pool.get().await?);
                 (Arc::new(snapshot), Some(begun))
             }
         };
-        let found = in_time(begun.as_mut(), step(snapshot.db(), args)).await;
+        let found = in_time(begun.as_ref(), step(snapshot.db(), args)).await;
         if let Err(failure) = &found {
             snapshot.note(failure);
             self.learn_from(failure);
