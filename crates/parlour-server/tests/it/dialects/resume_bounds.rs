@@ -11,27 +11,17 @@ use parlour_core::{
 };
 use serde_json::json;
 
-use super::{
-    ALICE, ALL, BOB, Heard, Spoken, Stage, process::Process, said, socket::Socket, stage::Knock,
-};
+use super::{ALICE, ALL, BOB, Heard, Stage, process::Process, said, socket::Socket, stage::Knock};
 use crate::gateway::server::Server;
 
 /// So many Changes of a conversation come on return.
 const MOST: usize = 200;
 
-fn away_with_proof(stage: &Stage, spoken: Spoken, user: &str) {
-    let mut phone = stage.socket(spoken, user);
-    stage.say(BOB, "before");
-    phone.until("before");
-    phone.prove();
-    phone.cut();
-}
-
 #[test]
 fn g7_of_more_than_two_hundred_changes_the_newest_come_after_a_word_of_warning() {
     let stage = Stage::new();
     for spoken in ALL {
-        away_with_proof(&stage, spoken, ALICE);
+        stage.away_with_proof(spoken, ALICE);
     }
     let mut bob = stage.server.live(BOB);
     for n in 0..MOST + 30 {
@@ -61,7 +51,7 @@ fn g7_of_more_than_two_hundred_changes_the_newest_come_after_a_word_of_warning()
 fn g7_two_hundred_changes_come_without_a_warning() {
     let stage = Stage::with(&[("PARLOUR_LIMITS_RESUME_PAGE", "30")]);
     for spoken in ALL {
-        away_with_proof(&stage, spoken, ALICE);
+        stage.away_with_proof(spoken, ALICE);
     }
     let mut bob = stage.server.live(BOB);
     // "before" of the dialects that followed is part of what the first ones missed.
@@ -99,7 +89,7 @@ impl parlour_core::port::store::CommitSink for Deaf {
 fn g5_a_place_waits_a_week_after_a_cut_and_a_minute_after_a_goodbye() {
     let stage = Stage::new();
     for spoken in ALL {
-        away_with_proof(&stage, spoken, ALICE);
+        stage.away_with_proof(spoken, ALICE);
         let mut page = stage.socket(spoken, BOB);
         stage.say(ALICE, "before");
         page.until("before");
@@ -188,9 +178,7 @@ fn g5_g16_a_place_that_could_not_be_stored_at_first_is_not_lost() {
         phone.cut();
         let away = stage.say(BOB, "away");
         let at = stage.place(ALICE);
-        let token = stage.server.token(ALICE);
-        let path =
-            format!("{}?dialect={}&token={token}", spoken.path(at.conversation), spoken.name);
+        let path = stage.path(spoken, ALICE, &at, "");
         match stage.knock(&path, &[]) {
             Knock::Refused(status) => assert_eq!(status, 503, "{}", spoken.name),
             Knock::Closed(code, _) => assert_eq!(code, 1012, "{}", spoken.name),

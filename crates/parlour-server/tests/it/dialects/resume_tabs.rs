@@ -62,11 +62,7 @@ fn g20_an_old_socket_that_only_seems_alive_loses_nothing() {
 fn g5_who_comes_again_while_its_first_socket_begins_misses_nothing() {
     for (spoken, goes) in ALL.into_iter().flat_map(|spoken| [(spoken, true), (spoken, false)]) {
         let stage = Stage::new();
-        let mut phone = stage.socket(spoken, ALICE);
-        stage.say(BOB, "before");
-        phone.until("before");
-        phone.prove();
-        phone.cut();
+        stage.away_with_proof(spoken, ALICE);
         let missed = said(stage.say(BOB, "missed"), BOB, "missed");
         let connected = |n| format!("parlour_connections{{transport=\"{}\"}} {n}", spoken.name);
         stage.server.wait_for_metric(&connected(0), || {});

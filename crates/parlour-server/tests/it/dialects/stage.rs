@@ -64,6 +64,16 @@ impl Stage {
         socket
     }
 
+    /// Somebody was here, has proof of "before", and was cut off.
+    #[track_caller]
+    pub(super) fn away_with_proof(&self, spoken: Spoken, user: &str) {
+        let mut phone = self.socket(spoken, user);
+        self.say(BOB, "before");
+        phone.until("before");
+        phone.prove();
+        phone.cut();
+    }
+
     /// Asks for a socket, and does not wait for the answer.
     pub(super) fn knocking(&self, spoken: Spoken, user: &str) -> TcpStream {
         let (path, address) =
@@ -77,7 +87,8 @@ impl Stage {
         stream
     }
 
-    fn path(&self, spoken: Spoken, user: &str, at: &Place, more: &str) -> String {
+    /// The address of a socket, with its sign-in.
+    pub(super) fn path(&self, spoken: Spoken, user: &str, at: &Place, more: &str) -> String {
         let (path, token) = (spoken.path(at.conversation), self.server.token(user));
         format!("{path}?dialect={}&token={token}{more}", spoken.name)
     }

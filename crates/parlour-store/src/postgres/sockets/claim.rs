@@ -45,6 +45,8 @@ fn columns<'a>(
 /// A socket that begins, and wants to know where.
 pub(in crate::postgres) struct Claim {
     pub(super) key: SocketKey,
+    /// The [`lock_key`] of this.
+    pub(super) lock: i64,
     pub(super) heads: Places,
     pub(super) siblings: Siblings,
     pub(super) now: Millis,
@@ -57,8 +59,8 @@ pub(in crate::postgres) struct Claim {
 #[derive(Clone)]
 pub(in crate::postgres) struct Taken {
     socket: ClaimedSocket,
-    /// The [`Claim::lock_key`].
-    key: i64,
+    /// The claim's [`lock_key`].
+    lock: i64,
     /// The number of the transaction that has written this version of the row. After a crash another one may get it, but
     /// hardly one that takes just this row.
     version: String,
@@ -72,7 +74,7 @@ impl Taken {
     /// Whether it was taken indeed, seen from another transaction, which waits until that of the claim is over.
     pub(super) async fn is_there(&self, tx: &Tx) -> Step<bool> {
         let sql = "SELECT pg_advisory_xact_lock($1)";
-        let lock = tx.db.send(sql, &[&self.key]).await?;
+        let lock = tx.db.send(sql, &[&self.lock]).await?;
         let sql = "SELECT 1 FROM sockets WHERE id = $1 AND xmin::text = $2";
         let found = tx.db.send(sql, &[&int(self.socket.id.0), &self.version.as_str()]).await?;
         lock.done().await?;
@@ -101,7 +103,7 @@ macro_rules! siblings {
 }
 
 impl Claim {
-    /// Runs under its [`Self::lock_key`].
+    /// Runs under its [`lock_key`].
     pub(super) async fn run(&self, tx: &mut Tx) -> Step<Taken> {
         let siblings = self.siblings(&tx.db).await?;
         let free = siblings.iter().find(|(_, free)| *free).map(|(id, _)| *id);
@@ -114,30 +116,7 @@ impl Claim {
                 self.begin(&tx.db, &bounds).await?
             }
         };
-        Ok(Taken { socket, key: self.lock_key(), version })
-    }
-
-    /// Claims of one key come one after the other, so that each finds what the last one has left. Different keys rarely
-    /// share one; then they wait for each other.
-    pub(super) fn lock_key(&self) -> i64 {
-        let mut hash = Sha256::new();
-        let scope = self.key.scope.map(|scope| scope.0.to_be_bytes());
-        let parts = [
-            Some(self.key.user.as_str().as_bytes()),
-            Some(self.key.dialect.as_bytes()),
-            scope.as_ref().map(<[u8; 8]>::as_slice),
-            self.key.device.as_deref().map(str::as_bytes),
-        ];
-        for part in parts {
-            hash.update([u8::from(part.is_some())]);
-            let part = part.unwrap_or_default();
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        let number =
-            hash.finalize().iter().take(8).fold(0, |sum, byte| sum << 8 | i64::from(*byte));
-        // Negative ones are of nobody else's locks.
-        number | i64::MIN
+        Ok(Taken { socket, lock: self.lock, version })
     }
 
     async fn siblings(&self, db: &Db) -> Step<Vec<(i64, bool)>> {
@@ -246,6 +225,28 @@ impl Claim {
         let positions = lowered.then(|| positions.into_iter().collect());
         Ok((ClaimedSocket { id: socket(id), positions }, version))
     }
+}
+
+/// Claims of one key come one after the other, so that each finds what the last one has left. Different keys rarely
+/// share one; then they wait for each other.
+pub(super) fn lock_key(key: &SocketKey) -> i64 {
+    let mut hash = Sha256::new();
+    let scope = key.scope.map(|scope| scope.0.to_be_bytes());
+    let parts = [
+        Some(key.user.as_str().as_bytes()),
+        Some(key.dialect.as_bytes()),
+        scope.as_ref().map(<[u8; 8]>::as_slice),
+        key.device.as_deref().map(str::as_bytes),
+    ];
+    for part in parts {
+        hash.update([u8::from(part.is_some())]);
+        let part = part.unwrap_or_default();
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let number = hash.finalize().iter().take(8).fold(0, |sum, byte| sum << 8 | i64::from(*byte));
+    // Negative ones are of nobody else's locks.
+    number | i64::MIN
 }
 
 fn version(row: &Row) -> Step<String> {

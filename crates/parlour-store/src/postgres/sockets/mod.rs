@@ -20,7 +20,7 @@ use parlour_core::{
 };
 use tokio_postgres::Row;
 
-use self::claim::{Claim, Taken, in_order};
+use self::claim::{Claim, Taken, in_order, lock_key};
 use super::{
     PostgresStore,
     batch::Tx,
@@ -40,7 +40,8 @@ impl SocketStore for PostgresStore {
     ) -> BoxFuture<'_, Result<ClaimedSocket>> {
         let bytes = (heads.len() + siblings.in_flight.len()) * 24 + 128;
         let heads = in_order(&heads);
-        let claim = Claim { key, heads, siblings, now, node: self.node, tells: self.lease.tells() };
+        let (lock, tells) = (lock_key(&key), self.lease.tells());
+        let claim = Claim { key, lock, heads, siblings, now, node: self.node, tells };
         let done = self.together(bytes, SocketStep::Claim(claim));
         Box::pin(async move {
             match done.await? {
@@ -130,7 +131,7 @@ pub(super) fn is_there(tx: &mut Tx, taken: Taken) -> BoxFuture<'_, Step<bool>> {
 /// What a step needs for itself: no two in one transaction need the same.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Exclusive {
-    /// A claim's [`Claim::lock_key`].
+    /// A claim's [`lock_key`].
     Key(i64),
     /// A conversation in which marks move.
     Conversation(ConversationId),
@@ -139,7 +140,7 @@ pub(super) enum Exclusive {
 impl SocketStep {
     pub(super) fn exclusives(&self) -> Vec<Exclusive> {
         match self {
-            Self::Claim(claim) => vec![Exclusive::Key(claim.lock_key())],
+            Self::Claim(claim) => vec![Exclusive::Key(claim.lock)],
             Self::Acknowledge(step) => {
                 step.received.keys().copied().map(Exclusive::Conversation).collect()
             }
