@@ -21,19 +21,30 @@ use super::{
     writer::{PAUSE, Runner},
 };
 
-/// Begins a transaction that writes. A statement that takes longer than this is stuck; and who waits longer for a lock
-/// than this waits for a process that is stuck. A transaction whose client has fallen silent ends before those give up that
-/// were begun in its place, and wait for what it holds.
-pub(super) const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL statement_timeout = 15000; \
-     SET LOCAL lock_timeout = 8000; SET LOCAL idle_in_transaction_session_timeout = 6000";
-/// The same where the server waits for its standbys to have applied it.
-pub(super) const BEGIN_APPLIED: &str = "BEGIN; SET LOCAL synchronous_commit = remote_apply; \
-     SET LOCAL statement_timeout = 15000; SET LOCAL lock_timeout = 8000; \
-     SET LOCAL idle_in_transaction_session_timeout = 6000";
-/// What transactions of several steps add: their statements look up what is named, however little the server knows about the
-/// sizes of tables that have just begun to grow, so they are planned once. And they do not wait long for one conversation.
-pub(super) const OF_SEVERAL: &str = "; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; \
-     SET LOCAL enable_mergejoin = off; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL lock_timeout = 4000";
+/// How a transaction begins that writes, but for how durable it is. A statement that takes longer than this is stuck; and who
+/// waits longer for a lock than this waits for a process that is stuck. A transaction whose client has fallen silent ends before
+/// those give up that were begun in its place, and wait for what it holds. Everything is looked up by an index: a plan from when
+/// a table was small would go through all of it for as long as the server has not counted again.
+macro_rules! begin {
+    ($commit:literal) => {
+        concat!(
+            "BEGIN; SET LOCAL synchronous_commit = ",
+            $commit,
+            "; SET LOCAL statement_timeout = 15000; SET LOCAL lock_timeout = 8000; \
+             SET LOCAL idle_in_transaction_session_timeout = 6000; \
+             SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
+        )
+    };
+}
+
+/// Begins a transaction that is on the server's disk when it is committed.
+pub(super) const BEGIN: &str = begin!("on");
+/// One that its standbys have applied too.
+pub(super) const BEGIN_APPLIED: &str = begin!("remote_apply");
+/// What transactions of several steps add: their statements only look up what is named, so they are planned once. And they do
+/// not wait long for one conversation.
+pub(super) const OF_SEVERAL: &str = "; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
+     SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL lock_timeout = 4000";
 /// How long a server that is well may take for what is no work.
 const SILENCE: Duration = Duration::from_secs(4);
 /// How long a whole step may take.

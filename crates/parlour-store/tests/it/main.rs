@@ -12,6 +12,7 @@ mod files;
 mod grouping;
 mod postgres;
 mod postgres_lost;
+mod postgres_plans;
 mod postgres_shared;
 mod proxy;
 mod sockets;
