@@ -9,7 +9,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use futures_util::future::try_join_all;
 use parlour_core::{Error, Result, port::BoxFuture};
 use tokio::{
     sync::{SemaphorePermit, oneshot},
@@ -163,7 +162,7 @@ impl Runner {
         let mut parts: Vec<Tx> = steps.iter().map(|_| transaction.tx()).collect();
         let work = async {
             sockets::lock(&mut whole, steps.iter().flat_map(|step| step.exclusives())).await?;
-            try_join_all(parts.iter_mut().zip(steps).map(|(tx, step)| step.run(tx))).await
+            sockets::run(&mut parts, &whole.db, steps).await
         };
         let done = transaction.run(work).await;
         for part in parts {

@@ -1,7 +1,8 @@
 //! Where a socket begins: at a place that waits, or at the ends of the logs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use futures_util::future::try_join_all;
 use parlour_core::{
     ConversationId, Epoch, NodeId, Position,
     model::Millis,
@@ -12,7 +13,7 @@ use tokio_postgres::Row;
 
 use crate::postgres::{
     batch::Tx,
-    db::{Db, Failure, Step},
+    db::{Db, Failure, Sent, Step},
     lease,
     rows::{self, boolean, int, integer, number},
     users,
@@ -82,112 +83,193 @@ impl Taken {
     }
 }
 
-/// Rows of a key that wait, or are live in other processes, or anywhere where one has just begun here: whether they can be
-/// had, the longest waiting first. What a crash has left has waited longest.
+/// Rows of keys that wait, or are live in other processes, or anywhere where one has just begun here: which claim they are for,
+/// and whether it can have them; the longest waiting first. What a crash has left has waited longest.
 macro_rules! siblings {
     ($scope:literal) => {
         concat!(
-            "SELECT s.id, s.waiting_since IS NOT NULL OR s.node IS DISTINCT FROM $6 AND ( \
-                 coalesce(n.lease_until <= (extract(epoch FROM clock_timestamp()) * 1000)::bigint, false) \
-                 OR ($7 AND pg_try_advisory_xact_lock_shared($8 | coalesce(s.node, 0)))) \
-             FROM sockets s LEFT JOIN nodes n ON n.id = s.node \
-             WHERE s.user_id = $1 AND s.dialect = $2 AND ",
+            "SELECT k.n, s.id, s.waiting_since IS NOT NULL OR s.node IS DISTINCT FROM $10 AND ( \
+                 coalesce(o.lease_until <= (extract(epoch FROM clock_timestamp()) * 1000)::bigint, false) \
+                 OR (k.tells AND pg_try_advisory_xact_lock_shared($11 | coalesce(s.node, 0)))) \
+             FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], \
+                 $7::bigint[], $8::boolean[], $9::boolean[]) \
+                 AS k (n, user_id, dialect, scope, device, agent, now, tells, beginning) \
+               JOIN sockets s ON s.user_id = k.user_id AND s.dialect = k.dialect AND ",
             $scope,
-            " AND s.device IS NOT DISTINCT FROM $4 \
-               AND (s.waiting_since IS NULL AND ($10 OR s.node IS DISTINCT FROM $6) \
-                 OR s.expires_at = 0 OR s.expires_at > $5) \
-               AND (s.agent = $9 OR s.agent IS NULL OR $9 IS NULL) \
-             ORDER BY coalesce(s.waiting_since, 0), s.id"
+            " AND s.device IS NOT DISTINCT FROM k.device LEFT JOIN nodes o ON o.id = s.node \
+             WHERE (s.waiting_since IS NULL AND (k.beginning OR s.node IS DISTINCT FROM $10) \
+                 OR s.expires_at = 0 OR s.expires_at > k.now) \
+               AND (s.agent = k.agent OR s.agent IS NULL OR k.agent IS NULL) \
+             ORDER BY k.n, coalesce(s.waiting_since, 0), s.id"
         )
     };
 }
 
-impl Claim {
-    /// Runs under its [`lock_key`].
-    pub(super) async fn run(&self, tx: &mut Tx) -> Step<Taken> {
-        let siblings = self.siblings(&tx.db).await?;
-        let free = siblings.iter().find(|(_, free)| *free).map(|(id, _)| *id);
-        let live: Vec<i64> = siblings.iter().filter(|(_, free)| !free).map(|(id, _)| *id).collect();
-        let bounds = self.bounds(&tx.db, &live).await?;
-        let (socket, version) = match free {
-            Some(id) => self.take(&tx.db, id, &bounds).await?,
-            None => {
-                users::ensure(tx, &self.key.user, self.now).await?;
-                self.begin(&tx.db, &bounds).await?
+/// Runs claims of different keys under their [`lock_key`]s: what each has taken, in their order. Statements are the same few
+/// for all who come back, so that a crowd costs little; who is there for the first time has one of his own.
+pub(super) async fn run(db: &Db, claims: &[&Claim]) -> Step<Vec<Taken>> {
+    if claims.is_empty() {
+        return Ok(Vec::new());
+    }
+    let courses = find(db, claims).await?;
+    let rows = Rows::take(db, &courses).await?;
+    let first: Vec<&Claim> =
+        courses.iter().filter(|course| course.free.is_none()).map(|course| course.claim).collect();
+    if let Some(now) = first.iter().map(|claim| claim.now).min() {
+        let users: Vec<_> = first.iter().map(|claim| &claim.key.user).collect();
+        users::known(db, &users, now).await?;
+    }
+    try_join_all(courses.iter().map(|course| course.end(db, &rows))).await
+}
+
+/// A claim, and what was found for it.
+struct Course<'a> {
+    claim: &'a Claim,
+    /// The row that it takes; `None`: it makes one.
+    free: Option<i64>,
+    /// Live rows of its key of which more is not known than what they say.
+    live: Vec<i64>,
+}
+
+/// Finds the rows of claims' keys.
+async fn find<'a>(db: &Db, claims: &[&'a Claim]) -> Step<Vec<Course<'a>>> {
+    let scoped = send_siblings(db, claims, true).await?;
+    let unscoped = send_siblings(db, claims, false).await?;
+    let new = |claim: &&'a Claim| Course { claim, free: None, live: Vec::new() };
+    let mut courses: Vec<Course<'_>> = claims.iter().map(new).collect();
+    for sent in [scoped, unscoped].into_iter().flatten() {
+        for row in sent.rows().await? {
+            let (n, id, is_free) = (number(&row, 0)?, integer(&row, 1)?, boolean(&row, 2)?);
+            let course = usize::try_from(n).ok().and_then(|n| courses.get_mut(n));
+            match course {
+                Some(course) if !is_free => course.live.push(id),
+                Some(course) => course.free = course.free.or(Some(id)),
+                None => {}
             }
-        };
-        Ok(Taken { socket, lock: self.lock, version })
-    }
-
-    async fn siblings(&self, db: &Db) -> Step<Vec<(i64, bool)>> {
-        let scope = self.key.scope.map(|scope| int(scope.0));
-        let sql = match scope {
-            Some(_) => siblings!("s.scope = $3"),
-            None => siblings!("s.scope IS NULL AND $3::bigint IS NULL"),
-        };
-        db.all(
-            sql,
-            &[
-                &self.key.user.as_str(),
-                &self.key.dialect,
-                &scope,
-                &self.key.device.as_deref(),
-                &self.now,
-                &int(self.node.0),
-                &self.tells,
-                &lease::OF_A_NODE,
-                &self.key.agent.map(i64::from),
-                &self.siblings.beginning,
-            ],
-            |row| Ok((integer(row, 0)?, boolean(row, 1)?)),
-        )
-        .await
-    }
-
-    /// How far the new socket may begin at most: what is in flight here, and where those live siblings are proved to be
-    /// of which more is not known.
-    async fn bounds(&self, db: &Db, live: &[i64]) -> Step<Vec<(ConversationId, Position)>> {
-        let mut bounds = self.siblings.in_flight.clone();
-        if !live.is_empty() {
-            let sql =
-                "SELECT conversation, epoch, seq FROM socket_positions WHERE socket = ANY($1)";
-            bounds.extend(db.all(sql, &[&live], place).await?);
         }
-        Ok(bounds)
     }
+    Ok(courses)
+}
 
-    /// Takes a row that waits, or whose process is dead.
-    async fn take(
-        &self,
-        db: &Db,
-        id: i64,
-        bounds: &[(ConversationId, Position)],
-    ) -> Step<(ClaimedSocket, String)> {
-        let sql = "UPDATE sockets SET waiting_since = NULL, expires_at = NULL, node = $2, \
-                     agent = coalesce($3, agent) WHERE id = $1 RETURNING xmin::text";
-        let params = (int(self.node.0), self.key.agent.map(i64::from));
-        let taken = db.send(sql, &[&id, &params.0, &params.1]).await?;
-        let sql = "SELECT conversation, epoch, seq FROM socket_positions WHERE socket = $1";
-        let positions = db.send(sql, &[&id]).await?;
-        // None: its wait has ended meanwhile.
-        let version = taken.one(version).await?.ok_or(Failure::Again)?;
-        let mut positions: Places = positions.all(place).await?.into_iter().collect();
-        let lowered = lower(&mut positions, bounds);
-        if !lowered.is_empty() {
-            let (conversations, epochs, seqs) = columns(lowered.iter());
-            db
-                .run(
-                    "UPDATE socket_positions p SET seq = l.seq \
-                     FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS l (conversation, epoch, seq) \
-                     WHERE p.socket = $1 AND p.conversation = l.conversation AND p.epoch = l.epoch",
-                    &[&id, &conversations, &epochs, &seqs],
-                )
-                .await?;
+/// Asks for the rows of those claims that carry one conversation, or of the others.
+async fn send_siblings(db: &Db, claims: &[&Claim], scoped: bool) -> Step<Option<Sent>> {
+    let asking = (0_i64..).zip(claims).filter(|(_, claim)| claim.key.scope.is_some() == scoped);
+    let asking: Vec<(i64, &&Claim)> = asking.collect();
+    let Some((_, Claim { node, .. })) = asking.first() else { return Ok(None) };
+    let sql = if scoped {
+        siblings!("s.scope = k.scope")
+    } else {
+        siblings!("s.scope IS NULL AND k.scope IS NULL")
+    };
+    db.send(
+        sql,
+        &[
+            &column(&asking, |n, _| n),
+            &column(&asking, |_, claim| claim.key.user.as_str()),
+            &column(&asking, |_, claim| claim.key.dialect),
+            &column(&asking, |_, claim| claim.key.scope.map(|scope| int(scope.0))),
+            &column(&asking, |_, claim| claim.key.device.as_deref()),
+            &column(&asking, |_, claim| claim.key.agent.map(i64::from)),
+            &column(&asking, |_, claim| claim.now),
+            &column(&asking, |_, claim| claim.tells),
+            &column(&asking, |_, claim| claim.siblings.beginning),
+            &int(node.0),
+            &lease::OF_A_NODE,
+        ],
+    )
+    .await
+    .map(Some)
+}
+
+fn column<'a, T>(asking: &[(i64, &&'a Claim)], of: impl Fn(i64, &'a Claim) -> T) -> Vec<T> {
+    asking.iter().map(|(n, claim)| of(*n, claim)).collect()
+}
+
+/// Rows that claims have taken, and what they and those of live siblings say.
+struct Rows {
+    versions: HashMap<i64, String>,
+    places: HashMap<i64, Places>,
+}
+
+impl Rows {
+    /// Takes rows that wait, or whose processes are dead.
+    async fn take(db: &Db, courses: &[Course<'_>]) -> Step<Self> {
+        let mut taking: Vec<(i64, &Claim)> =
+            courses.iter().filter_map(|course| Some((course.free?, course.claim))).collect();
+        // In the order in which others lock several.
+        taking.sort_unstable_by_key(|(id, _)| *id);
+        let mut ids: Vec<i64> = taking.iter().map(|(id, _)| *id).collect();
+        let versions = match taking.first() {
+            Some((_, Claim { node, .. })) => {
+                let agents: Vec<_> =
+                    taking.iter().map(|(_, claim)| claim.key.agent.map(i64::from)).collect();
+                let sql = "UPDATE sockets s SET waiting_since = NULL, expires_at = NULL, node = $3, \
+                       agent = coalesce(t.agent, s.agent) \
+                     FROM unnest($1::bigint[], $2::bigint[]) AS t (id, agent) \
+                     WHERE s.id = t.id RETURNING s.xmin::text, s.id";
+                Some(db.send(sql, &[&ids, &agents, &int(node.0)]).await?)
+            }
+            None => None,
+        };
+        // Once a row is taken nobody else moves its places.
+        ids.extend(courses.iter().flat_map(|course| &course.live));
+        let mut places: HashMap<i64, Places> = HashMap::new();
+        if !ids.is_empty() {
+            let sql = "SELECT conversation, epoch, seq, socket FROM socket_positions \
+                 WHERE socket = ANY($1)";
+            for row in db.send(sql, &[&ids]).await?.rows().await? {
+                places.entry(integer(&row, 3)?).or_default().extend([place(&row)?]);
+            }
         }
-        let positions = Some(positions.into_iter().collect());
-        Ok((ClaimedSocket { id: socket(id), positions }, version))
+        let versions = match versions {
+            Some(versions) => versions.all(|row| Ok((integer(row, 1)?, version(row)?))).await?,
+            None => Vec::new(),
+        };
+        Ok(Self { versions: versions.into_iter().collect(), places })
     }
 
+    fn of(&self, row: i64) -> impl Iterator<Item = (ConversationId, Position)> {
+        let places = self.places.get(&row).into_iter().flatten();
+        places.map(|(conversation, position)| (*conversation, *position))
+    }
+}
+
+impl Course<'_> {
+    async fn end(&self, db: &Db, rows: &Rows) -> Step<Taken> {
+        // How far it may begin at most: what is in flight here, and where those live siblings are proved to be.
+        let mut bounds = self.claim.siblings.in_flight.clone();
+        bounds.extend(self.live.iter().flat_map(|id| rows.of(*id)));
+        let (socket, version) = match self.free {
+            Some(id) => {
+                // None: its wait has ended meanwhile.
+                let version = rows.versions.get(&id).cloned().ok_or(Failure::Again)?;
+                (take_over(db, id, rows.of(id).collect(), &bounds).await?, version)
+            }
+            None => self.claim.begin(db, &bounds).await?,
+        };
+        Ok(Taken { socket, lock: self.claim.lock, version })
+    }
+}
+
+/// Begins where a row stands that was taken, or at the bounds.
+async fn take_over(
+    db: &Db,
+    id: i64,
+    mut positions: Places,
+    bounds: &[(ConversationId, Position)],
+) -> Step<ClaimedSocket> {
+    let lowered = lower(&mut positions, bounds);
+    if !lowered.is_empty() {
+        let (conversations, epochs, seqs) = columns(lowered.iter());
+        let sql = "UPDATE socket_positions p SET seq = l.seq \
+             FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS l (conversation, epoch, seq) \
+             WHERE p.socket = $1 AND p.conversation = l.conversation AND p.epoch = l.epoch";
+        db.run(sql, &[&id, &conversations, &epochs, &seqs]).await?;
+    }
+    Ok(ClaimedSocket { id: socket(id), positions: Some(positions.into_iter().collect()) })
+}
+
+impl Claim {
     /// Makes a row for a first socket.
     async fn begin(
         &self,

@@ -5,8 +5,9 @@
 
 mod claim;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
+use futures_util::{future::try_join_all, try_join};
 use parlour_core::{
     ConversationId, Error, NodeId, Position, Result, Seq,
     model::Millis,
@@ -25,9 +26,9 @@ use super::{
     PostgresStore,
     batch::Tx,
     cluster,
-    db::{Failure, Step},
+    db::{Db, Failure, Step},
     deliveries, facts,
-    rows::{int, limit},
+    rows::{int, integer, limit},
 };
 
 impl SocketStore for PostgresStore {
@@ -147,15 +148,28 @@ impl SocketStep {
             Self::Release(_) => Vec::new(),
         }
     }
+}
 
-    /// Runs when it has its [`lock`]s.
-    pub(super) async fn run(&self, tx: &mut Tx) -> Step<Done> {
-        match self {
-            Self::Claim(claim) => claim.run(tx).await.map(Done::Claimed),
-            Self::Acknowledge(step) => step.run(tx).await.map(|()| Done::Stored),
-            Self::Release(step) => step.run(tx).await.map(|()| Done::Stored),
+/// Runs steps in one transaction when they have their [`lock`]s, each of those that publish in a part of its own; what became
+/// of each.
+pub(super) async fn run(parts: &mut [Tx], db: &Db, steps: &[Arc<SocketStep>]) -> Step<Vec<Done>> {
+    let (mut releases, mut claims, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    for (step, tx) in steps.iter().zip(parts) {
+        match &**step {
+            SocketStep::Release(step) => releases.push(step),
+            SocketStep::Claim(claim) => claims.push(claim),
+            SocketStep::Acknowledge(step) => others.push(step.run(tx)),
         }
     }
+    // What waits from now on is there for claims.
+    let released = release(db, &releases);
+    let (_, taken, _) = try_join!(released, claim::run(db, &claims), try_join_all(others))?;
+    let mut taken = taken.into_iter();
+    let done = steps.iter().map(|step| match &**step {
+        SocketStep::Claim(_) => taken.next().map(Done::Claimed).ok_or(Failure::Again),
+        SocketStep::Release(_) | SocketStep::Acknowledge(_) => Ok(Done::Stored),
+    });
+    done.collect()
 }
 
 /// Takes what steps need for themselves, each kind in ascending order, so that no two transactions wait for each other.
@@ -235,25 +249,37 @@ pub(super) struct Release {
     node: NodeId,
 }
 
-impl Release {
-    async fn run(&self, tx: &mut Tx) -> Step<()> {
-        let Self { id, now, until, node } = self;
-        let id = int(id.0);
-        // As a CASE no index knows it. While the server knows little about the table, it would go through the index of all
-        // live sockets of the process instead of looking for this one.
-        let sql = "UPDATE sockets SET waiting_since = $2, expires_at = $3 \
-             WHERE id = $1 AND CASE WHEN waiting_since IS NULL THEN node = $4 ELSE false END";
-        let released = tx.db.run(sql, &[&id, now, until, &int(node.0)]).await?;
-        if released > 0 {
-            // Those that have expired make room first.
-            let sql = "DELETE FROM sockets WHERE id IN ( \
-                 SELECT o.id FROM sockets s JOIN sockets o ON o.user_id = s.user_id \
+/// Lets sockets wait that have ended.
+async fn release(db: &Db, ended: &[&Release]) -> Step<()> {
+    let Some(Release { node, .. }) = ended.first() else { return Ok(()) };
+    // In the order in which others lock several.
+    let mut ended: Vec<&Release> = ended.to_vec();
+    ended.sort_unstable_by_key(|release| release.id);
+    let ids: Vec<i64> = ended.iter().map(|release| int(release.id.0)).collect();
+    let times: Vec<Millis> = ended.iter().map(|release| release.now).collect();
+    let ends: Vec<Millis> = ended.iter().map(|release| release.until).collect();
+    // As a CASE no index knows it. While the server knows little about the table, it would go through the index of all
+    // live sockets of the process instead of looking for these.
+    let sql = "UPDATE sockets s SET waiting_since = r.now, expires_at = r.until \
+         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS r (id, now, until) \
+         WHERE s.id = r.id AND CASE WHEN s.waiting_since IS NULL THEN s.node = $4 ELSE false END \
+         RETURNING s.id, r.now";
+    let released = db
+        .all(sql, &[&ids, &times, &ends, &int(node.0)], |row| {
+            Ok((integer(row, 0)?, integer(row, 1)?))
+        })
+        .await?;
+    let (ids, times): (Vec<i64>, Vec<Millis>) = released.into_iter().unzip();
+    if !ids.is_empty() {
+        // Those that have expired make room first.
+        let sql = "DELETE FROM sockets WHERE id IN ( \
+             SELECT f.id FROM unnest($1::bigint[], $2::bigint[]) AS r (id, now) \
+               JOIN sockets s ON s.id = r.id CROSS JOIN LATERAL ( \
+                 SELECT o.id FROM sockets o WHERE o.user_id = s.user_id \
                    AND o.dialect = s.dialect AND o.scope IS NOT DISTINCT FROM s.scope \
-                   AND o.device IS NOT DISTINCT FROM s.device \
-                 WHERE s.id = $1 AND o.waiting_since IS NOT NULL \
-                 ORDER BY o.expires_at BETWEEN 1 AND $2, o.waiting_since DESC, o.id DESC OFFSET $3)";
-            tx.db.run(sql, &[&id, now, &limit(MOST_WAITING_SOCKETS)]).await?;
-        }
-        Ok(())
+                   AND o.device IS NOT DISTINCT FROM s.device AND o.waiting_since IS NOT NULL \
+                 ORDER BY o.expires_at BETWEEN 1 AND r.now, o.waiting_since DESC, o.id DESC OFFSET $3) f)";
+        db.run(sql, &[&ids, &times, &limit(MOST_WAITING_SOCKETS)]).await?;
     }
+    Ok(())
 }
