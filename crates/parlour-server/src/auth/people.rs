@@ -43,8 +43,9 @@ impl Described {
 #[derive(Clone)]
 struct Known {
     described: Described,
-    state: UserState,
-    revoked_before: Millis,
+    user: User,
+    /// When he was read, in process time: he is at least as new.
+    read: Duration,
 }
 
 /// Admits users.
@@ -67,11 +68,11 @@ impl People {
         described: Described,
         since: Millis,
     ) -> Result<(), Error> {
-        let known = self.look_up(user, described, self.trust).await?;
-        if known.state == UserState::Banned {
+        let Known { user, .. } = self.look_up(user, described, self.trust).await?;
+        if user.state == UserState::Banned {
             return Err(refused(Refusal::Banned));
         }
-        if since < known.revoked_before {
+        if since < user.revoked_before {
             return Err(refused(Refusal::Revoked));
         }
         Ok(())
@@ -80,6 +81,12 @@ impl People {
     /// Makes sure that somebody is known for whom the host application's server acts.
     pub(super) async fn introduce(&self, user: &UserId) -> Result<(), Error> {
         self.look_up(user, Described::default(), true).await.map(drop)
+    }
+
+    /// Somebody as he was read at a moment of process time or later, if he was.
+    pub(super) fn read_since(&self, user: &UserId, moment: Duration) -> Option<User> {
+        let known = self.known.get(user, self.clock.monotonic())?;
+        (known.read >= moment).then_some(known.user)
     }
 
     /// Forgets what is believed of a user, because it was just changed.
@@ -119,7 +126,7 @@ impl People {
                 self.store.save_user(update, self.clock.now()).await?
             }
         };
-        let known = Known { described, state: found.state, revoked_before: found.revoked_before };
+        let known = Known { described, user: found, read: now };
         self.known.put(began, user.clone(), known.clone(), now);
         Ok(known)
     }
@@ -127,7 +134,9 @@ impl People {
 
 #[cfg(test)]
 mod tests {
-    use parlour_core::model::Profile;
+    use parlour_core::{
+        event::Envelope, model::Profile, port::store::CommitSink, testing::FakeClock,
+    };
 
     use super::*;
 
@@ -159,5 +168,31 @@ mod tests {
         assert!(!said(None, None, Some("ann@a.test")).is_known(&user));
         // It returns the name to its default.
         assert!(!said(None, Some(""), None).is_known(&user));
+    }
+
+    struct Nobody;
+
+    impl CommitSink for Nobody {
+        fn committed(&self, _: Vec<Envelope>) {}
+    }
+
+    #[tokio::test]
+    async fn g10_who_was_read_before_a_moment_or_changed_since_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("people.db").display());
+        let options = parlour_store::OpenOptions::default();
+        let store = parlour_store::open(&url, options, Arc::new(Nobody)).await.unwrap();
+        let clock = Arc::new(FakeClock::default());
+        let people = People::new(store, clock.clone(), true);
+        let id = UserId::new("7").unwrap();
+        let now = clock.monotonic();
+        assert_eq!(people.read_since(&id, now), None);
+        people.admit(&id, Described::default(), 0).await.unwrap();
+        assert_eq!(people.read_since(&id, now).unwrap().profile.id, id);
+        clock.advance(Duration::from_millis(1));
+        people.admit(&id, Described::default(), 0).await.unwrap();
+        assert_eq!(people.read_since(&id, clock.monotonic()), None, "he is only believed");
+        people.forget(&id);
+        assert_eq!(people.read_since(&id, now), None);
     }
 }

@@ -1,5 +1,7 @@
 //! Whether a sign-in that was good a while ago still is, and whom the host application vouches for itself.
 
+use std::time::Duration;
+
 use parlour_core::{
     Error, UserId,
     command::Identity,
@@ -41,6 +43,21 @@ impl Auth {
             }
         }
         Ok(Standing { user: found, ended })
+    }
+
+    /// A user as the store has him, read at a moment of process time or later: who has just signed in need not be read again.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(crate) async fn user_since(
+        &self,
+        user: &UserId,
+        moment: Duration,
+    ) -> Result<Option<User>, Error> {
+        match self.people.read_since(user, moment) {
+            Some(user) => Ok(Some(user)),
+            None => self.store.user(user.clone()).await,
+        }
     }
 
     /// Whether a sign-in still stands: its end has not come, and it was not revoked.

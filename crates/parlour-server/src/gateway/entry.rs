@@ -3,7 +3,7 @@
 //! A client that cannot say where it was is let in before its upgrade is answered: from the moment in which its socket
 //! is open it misses nothing, and a socket that follows another one of the same client is open only when that has ended.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use parlour_core::{ConversationId, Result, command::Identity, model::User};
 use parlour_websocket::Decoder;
@@ -68,12 +68,14 @@ struct Stay {
     is_over: bool,
 }
 
-/// Lets somebody in whose socket is being opened, or has just signed in.
+/// Lets somebody in whose socket is being opened, or has just signed in: at a moment of process time or later.
 pub(super) async fn enter(
     gateway: &Arc<Gateway>,
     identity: Identity,
+    since: Duration,
     wish: Wish,
 ) -> Result<Entered> {
+    let user = gateway.auth.user_since(&identity.actor.user, since).await?;
     let link = Link::new(Some(Codes::Parlour), gateway.limits.clone(), gateway.metrics.clone());
     let conn = Conn::new(NewConn {
         key: gateway.new_key(),
@@ -86,7 +88,7 @@ pub(super) async fn enter(
         transport: wish.dialect.name(),
         link,
     });
-    let user = session::welcome(gateway, &conn).await?;
+    let user = session::welcome(gateway, &conn, user)?;
     let stay = Stay { gateway: gateway.clone(), conn, is_over: false };
     let claimed = match &stay.conn.track {
         Some(_) => Some(implicit::prepare(gateway, &stay.conn).await?),

@@ -96,8 +96,9 @@ pub(super) async fn turn_away(gateway: &Gateway, mut socket: Upgraded, why: &Clo
 
 /// Who the token is for, and what he is told; the hello follows from the connection itself.
 async fn sign_in(gateway: &Gateway, token: &str) -> Result<(Identity, Reply)> {
+    let began = gateway.clock.monotonic();
     let identity = gateway.auth.verify_token(token).await?;
-    let user = gateway.chat.store().user(identity.actor.user.clone()).await?;
+    let user = gateway.auth.user_since(&identity.actor.user, began).await?;
     let user = user.ok_or_else(|| Error::new(Code::NotAuthenticated, "this user is not known"))?;
     let reply = Reply::Authenticated { user: Box::new(user), expires_at: identity.expires_at };
     Ok((identity, reply))

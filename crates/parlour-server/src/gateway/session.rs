@@ -32,14 +32,13 @@ impl Gateway {
     }
 }
 
-/// Takes a connection into the hub. Gives its user.
+/// Takes a connection into the hub, whose user was just read.
 ///
 /// # Errors
 /// [`Code::NotAuthenticated`], [`Code::RateLimited`] for too many connections, [`Code::Unavailable`] while the server
-/// ends, and those of the store.
-pub(super) async fn welcome(gateway: &Gateway, conn: &Arc<Conn>) -> Result<User> {
+/// ends.
+pub(super) fn welcome(gateway: &Gateway, conn: &Arc<Conn>, user: Option<User>) -> Result<User> {
     conn.link.timing.heard.store(gateway.seconds(), Relaxed);
-    let user = gateway.chat.store().user(conn.user.clone()).await?;
     let user = user
         .filter(|user| user.state == UserState::Active)
         .ok_or_else(|| Error::new(Code::NotAuthenticated, "the sign-in is not valid"))?;
@@ -270,6 +269,7 @@ async fn direct_with(gateway: &Gateway, conn: &Conn, other: UserId) -> Result<Co
 
 /// Renews the sign-in. Another user's token, or a bad one, ends the connection (A11, B17); `None` then.
 async fn renew(gateway: &Gateway, conn: &Conn, token: &str) -> Result<Option<Reply>> {
+    let began = gateway.clock.monotonic();
     let identity = match gateway.auth.verify_token(token).await {
         Ok(identity) if identity.actor == conn.actor() => identity,
         Ok(_) => {
@@ -283,7 +283,7 @@ async fn renew(gateway: &Gateway, conn: &Conn, token: &str) -> Result<Option<Rep
         Err(error) => return Err(error),
     };
     conn.renew(identity.expires_at, identity.issued_at);
-    let user = gateway.chat.store().user(conn.user.clone()).await?;
+    let user = gateway.auth.user_since(&conn.user, began).await?;
     let user = user.ok_or_else(Error::not_found)?;
     Ok(Some(Reply::Authenticated { user: Box::new(user), expires_at: identity.expires_at }))
 }

@@ -204,7 +204,8 @@ async fn introduce(
     let signed_in = preauth::wait(gateway, socket).await;
     drop(waiting);
     let SignedIn { identity, socket, decoder } = signed_in?;
-    match entry::enter(gateway, identity, Wish::new(&Door::native(), device, None)).await {
+    let now = gateway.clock.monotonic();
+    match entry::enter(gateway, identity, now, Wish::new(&Door::native(), device, None)).await {
         Ok(entered) => Some(entered.begin(socket, decoder)),
         Err(error) => {
             session::log_failure(&error);
@@ -222,16 +223,17 @@ async fn admit(
     door: &Door,
     device: Option<Arc<str>>,
 ) -> Result<Admitted, Problem> {
+    let now = gateway.clock.monotonic();
     let place = gateway
         .admission
-        .enter(client, gateway.clock.monotonic())
+        .enter(client, now)
         .map_err(|wait| Problem::from(rate_limited("connections_per_address", wait)))?;
     let guest = match gateway.auth.identify(parts, door.surface).await? {
         Some(identity) => {
             room(gateway, &identity, device.as_deref())?;
             may_enter(gateway, &identity, door).await?;
             let wish = Wish::new(door, device, agent(parts));
-            Guest::Known(Box::new(entry::enter(gateway, identity, wish).await?))
+            Guest::Known(Box::new(entry::enter(gateway, identity, now, wish).await?))
         }
         // Only native clients can say who they are later.
         None if door.surface != Surface::NativeSocket => {
