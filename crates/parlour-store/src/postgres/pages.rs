@@ -204,13 +204,14 @@ pub(super) async fn unread(
             &[&user.as_str(), &i64::from(UnreadPage::COUNT_CAP)],
         )
         .await?;
-    // In each conversation, the order of seqs is that of ids; the first part keeps the index that has it.
+    // In each conversation, the order of seqs is that of ids; the first part keeps the index that has it. As a sum no index
+    // knows the id: while the server knows little about the table, it would go through all messages by their ids.
     let sql = format!(
         "SELECT {MESSAGE} FROM participants p JOIN conversations c ON c.id = p.conversation \
          CROSS JOIN LATERAL ( \
            SELECT * FROM messages \
            WHERE conversation = p.conversation AND seq > p.read_seq AND sender <> $1 \
-             AND deleted_at IS NULL AND id > $2 \
+             AND deleted_at IS NULL AND id + 0 > $2 \
            ORDER BY seq LIMIT $3) m \
          JOIN users u ON u.id = m.sender \
          WHERE p.user_id = $1 AND p.read_seq < c.last_seq ORDER BY m.id LIMIT $3"

@@ -269,17 +269,27 @@ async fn release(db: &Db, ended: &[&Release]) -> Step<()> {
             Ok((integer(row, 0)?, integer(row, 1)?))
         })
         .await?;
-    let (ids, times): (Vec<i64>, Vec<Millis>) = released.into_iter().unzip();
-    if !ids.is_empty() {
-        // Those that have expired make room first.
-        let sql = "DELETE FROM sockets WHERE id IN ( \
-             SELECT f.id FROM unnest($1::bigint[], $2::bigint[]) AS r (id, now) \
-               JOIN sockets s ON s.id = r.id CROSS JOIN LATERAL ( \
-                 SELECT o.id FROM sockets o WHERE o.user_id = s.user_id \
-                   AND o.dialect = s.dialect AND o.scope IS NOT DISTINCT FROM s.scope \
-                   AND o.device IS NOT DISTINCT FROM s.device AND o.waiting_since IS NOT NULL \
-                 ORDER BY o.expires_at BETWEEN 1 AND r.now, o.waiting_since DESC, o.id DESC OFFSET $3) f)";
-        db.run(sql, &[&ids, &times, &limit(MOST_WAITING_SOCKETS)]).await?;
+    make_room(db, released.into_iter().unzip()).await
+}
+
+/// Forgets those that wait for too many of released sockets' keys: first those that have expired, then the oldest. Most keys
+/// have few, so it looks first.
+async fn make_room(db: &Db, (ids, times): (Vec<i64>, Vec<Millis>)) -> Step<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let sql = "SELECT f.id FROM unnest($1::bigint[], $2::bigint[]) AS r (id, now) \
+           JOIN sockets s ON s.id = r.id CROSS JOIN LATERAL ( \
+             SELECT o.id FROM sockets o WHERE o.user_id = s.user_id \
+               AND o.dialect = s.dialect AND o.scope IS NOT DISTINCT FROM s.scope \
+               AND o.device IS NOT DISTINCT FROM s.device AND o.waiting_since IS NOT NULL \
+             ORDER BY o.expires_at BETWEEN 1 AND r.now, o.waiting_since DESC, o.id DESC OFFSET $3) f";
+    let most = limit(MOST_WAITING_SOCKETS);
+    let forgotten = db.all(sql, &[&ids, &times, &most], |row| integer(row, 0)).await?;
+    if !forgotten.is_empty() {
+        // Not one that was taken in the meantime.
+        let sql = "DELETE FROM sockets WHERE id = ANY($1) AND waiting_since IS NOT NULL";
+        db.run(sql, &[&forgotten]).await?;
     }
     Ok(())
 }
