@@ -18,15 +18,16 @@ use tokio::sync::oneshot;
 use super::{
     db::{Db, Failure, Sent, Step},
     pool::{Lent, Pool},
-    transaction::has_begun,
+    transaction::{by_index, has_begun},
     writer::TRIES,
 };
 
-/// Begins a transaction that reads one snapshot. Everything is looked up by an index: a plan from when a table was small would
-/// go through all of it for as long as the server has not counted again, and compiling it would cost more than it saves.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
-     SET LOCAL statement_timeout = 15000; SET LOCAL idle_in_transaction_session_timeout = 10000; \
-     SET LOCAL enable_seqscan = off; SET LOCAL jit = off";
+/// Begins a transaction that reads one snapshot.
+const BEGIN: &str = concat!(
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+     SET LOCAL statement_timeout = 15000; SET LOCAL idle_in_transaction_session_timeout = 10000",
+    by_index!()
+);
 /// Steps that share a snapshot: few enough that none waits long for the others' statements.
 const MOST_SHARING: usize = 64;
 

@@ -21,18 +21,27 @@ use super::{
     writer::{PAUSE, Runner},
 };
 
+/// Everything is looked up by an index, one row after the other: a plan from when tables were small would go through all of them
+/// for as long as the server has not counted again. And compiling a statement would cost more than it saves.
+macro_rules! by_index {
+    () => {
+        "; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; \
+         SET LOCAL enable_mergejoin = off; SET LOCAL jit = off"
+    };
+}
+pub(super) use by_index;
+
 /// How a transaction begins that writes, but for how durable it is. A statement that takes longer than this is stuck; and who
 /// waits longer for a lock than this waits for a process that is stuck. A transaction whose client has fallen silent ends before
-/// those give up that were begun in its place, and wait for what it holds. Everything is looked up by an index: a plan from when
-/// a table was small would go through all of it for as long as the server has not counted again.
+/// those give up that were begun in its place, and wait for what it holds.
 macro_rules! begin {
     ($commit:literal) => {
         concat!(
             "BEGIN; SET LOCAL synchronous_commit = ",
             $commit,
             "; SET LOCAL statement_timeout = 15000; SET LOCAL lock_timeout = 8000; \
-             SET LOCAL idle_in_transaction_session_timeout = 6000; \
-             SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
+             SET LOCAL idle_in_transaction_session_timeout = 6000",
+            by_index!()
         )
     };
 }
@@ -43,8 +52,8 @@ pub(super) const BEGIN: &str = begin!("on");
 pub(super) const BEGIN_APPLIED: &str = begin!("remote_apply");
 /// What transactions of several steps add: their statements only look up what is named, so they are planned once. And they do
 /// not wait long for one conversation.
-pub(super) const OF_SEVERAL: &str = "; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
-     SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL lock_timeout = 4000";
+pub(super) const OF_SEVERAL: &str =
+    "; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL lock_timeout = 4000";
 /// How long a server that is well may take for what is no work.
 const SILENCE: Duration = Duration::from_secs(4);
 /// How long a whole step may take.
