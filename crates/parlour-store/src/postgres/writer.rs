@@ -1,6 +1,8 @@
 //! Runs steps: each in one transaction, again when it met another's or lost its connection before the commit.
 
 use std::{
+    future::pending,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -12,14 +14,14 @@ use futures_util::future::BoxFuture;
 use parlour_core::{Error, Result};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
-    time::sleep,
+    time::{sleep, timeout},
 };
 use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     batch::Tx,
-    db::{Db, Failure, Step},
+    db::{Db, Failure, Sent, Step},
     looks::{Looks, Snapshot},
     pool::{Pool, jittered},
     publisher::{Publisher, Slot},
@@ -33,6 +35,8 @@ pub(super) const START_PATIENCE: Duration = Duration::from_secs(10);
 pub(super) const TRIES: u32 = 5;
 /// Between two runs of a step that met another's.
 pub(super) const PAUSE: Duration = Duration::from_millis(20);
+/// What is looked up takes milliseconds. Longer than it takes to notice that a transaction has not begun.
+const LONG_LOOK: Duration = Duration::from_secs(5);
 
 /// Figures that are counted.
 #[derive(Default)]
@@ -154,7 +158,11 @@ impl Runner {
     {
         let mut tries = 1;
         loop {
-            let failure = match self.look(args, step, tries == 1).await {
+            let seen = match tries {
+                1 => self.look_with_others(args, step).await,
+                _ => self.look_alone(args, step).await,
+            };
+            let failure = match seen {
                 Ok(found) => return Ok(found),
                 Err(failure) => failure,
             };
@@ -167,18 +175,62 @@ impl Runner {
         }
     }
 
-    async fn look<A, T, F>(&self, args: &A, step: &F, shares: bool) -> Step<T>
+    /// Where others want to look too, in one snapshot with them. What is not seen for long is looked at over another
+    /// connection too: the server may be at work, or its answer lost with the connection without anybody knowing.
+    async fn look_with_others<A, T, F>(&self, args: &A, step: &F) -> Step<T>
     where
         F: for<'t> Fn(&'t Db, &'t A) -> BoxFuture<'t, Step<T>>,
     {
-        let (snapshot, begun) = match shares {
-            true => self.looks.join(&self.pool).await?,
-            false => {
-                let (snapshot, begun) = Snapshot::begin(self.pool.get().await?);
-                (Arc::new(snapshot), Some(begun))
+        let (snapshot, begun) = self.looks.join(&self.pool).await?;
+        let mut seen = pin!(self.see(&snapshot, begun.as_ref(), args, step));
+        if let Ok(seen) = timeout(LONG_LOOK, &mut seen).await {
+            return seen;
+        }
+        tokio::select! {
+            seen = &mut seen => seen,
+            seen = self.look_elsewhere(args, step) => {
+                snapshot.note(&Failure::Stuck);
+                seen
             }
-        };
-        let found = in_time(begun.as_ref(), step(snapshot.db(), args)).await;
+        }
+    }
+
+    /// Looks until something is seen; for ever, where the database cannot be reached.
+    async fn look_elsewhere<A, T, F>(&self, args: &A, step: &F) -> Step<T>
+    where
+        F: for<'t> Fn(&'t Db, &'t A) -> BoxFuture<'t, Step<T>>,
+    {
+        for tries in 1..=TRIES {
+            match self.look_alone(args, step).await {
+                Err(failure) if failure.is_worth_another_try() => {
+                    sleep(jittered(PAUSE * tries)).await;
+                }
+                Err(failure) if failure.is_for_want_of_database() => break,
+                seen => return seen,
+            }
+        }
+        pending().await
+    }
+
+    async fn look_alone<A, T, F>(&self, args: &A, step: &F) -> Step<T>
+    where
+        F: for<'t> Fn(&'t Db, &'t A) -> BoxFuture<'t, Step<T>>,
+    {
+        let (snapshot, begun) = Snapshot::begin(self.pool.get().await?);
+        self.see(&snapshot, Some(&begun), args, step).await
+    }
+
+    async fn see<A, T, F>(
+        &self,
+        snapshot: &Snapshot,
+        begun: Option<&Sent<()>>,
+        args: &A,
+        step: &F,
+    ) -> Step<T>
+    where
+        F: for<'t> Fn(&'t Db, &'t A) -> BoxFuture<'t, Step<T>>,
+    {
+        let found = in_time(begun, step(snapshot.db(), args)).await;
         if let Err(failure) = &found {
             snapshot.note(failure);
             self.learn_from(failure);

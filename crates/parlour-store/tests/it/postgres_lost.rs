@@ -227,6 +227,27 @@ async fn check_outcomes(store: &Arc<dyn Store>, id: ConversationId, outcomes: &O
     assert!(stored > 20, "{stored} stored, {unknown} unknown of {}", outcomes.len());
 }
 
+/// An answer is lost with its connection, without anybody knowing, when the transaction had begun long before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g16_what_is_not_seen_for_long_is_looked_at_over_another_connection() {
+    let Some(database) = database().map(Arc::new) else { return };
+    let (proxy, store, _heard) = behind_a_proxy(&database).await;
+    let id = direct(&store).await;
+    let locking = database.clone();
+    let lock = "BEGIN; LOCK TABLE participants; SELECT pg_sleep(2); COMMIT";
+    let locked = tokio::task::spawn_blocking(move || locking.run(lock).unwrap());
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted";
+    let is_locked = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted \
+         AND relation = 'participants'::regclass";
+    while database.run(is_locked).unwrap() == "0" {}
+    let reader = store.clone();
+    let seen = spawn(async move { reader.members(id).await });
+    while database.run(waits).unwrap() == "0" {}
+    proxy.silence(false);
+    locked.await.unwrap();
+    assert_eq!(seen.await.unwrap().unwrap().len(), 2);
+}
+
 /// The server is killed under load and comes back, again and again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g1_g16_a_killed_server_loses_nothing_and_is_used_again() {
