@@ -1,7 +1,6 @@
 //! Runs steps: each in one transaction, again when it met another's or lost its connection before the commit.
 
 use std::{
-    future::pending,
     pin::pin,
     sync::{
         Arc,
@@ -195,21 +194,21 @@ impl Runner {
         }
     }
 
-    /// Looks until something is seen; for ever, where the database cannot be reached.
+    /// Looks until something is seen, however long the database cannot be reached.
     async fn look_elsewhere<A, T, F>(&self, args: &A, step: &F) -> Step<T>
     where
         F: for<'t> Fn(&'t Db, &'t A) -> BoxFuture<'t, Step<T>>,
     {
-        for tries in 1..=TRIES {
+        loop {
             match self.look_alone(args, step).await {
-                Err(failure) if failure.is_worth_another_try() => {
-                    sleep(jittered(PAUSE * tries)).await;
+                Err(failure)
+                    if failure.is_worth_another_try() || failure.is_for_want_of_database() =>
+                {
+                    sleep(jittered(PAUSE * 10)).await;
                 }
-                Err(failure) if failure.is_for_want_of_database() => break,
                 seen => return seen,
             }
         }
-        pending().await
     }
 
     async fn look_alone<A, T, F>(&self, args: &A, step: &F) -> Step<T>
