@@ -135,7 +135,8 @@ impl People {
 #[cfg(test)]
 mod tests {
     use parlour_core::{
-        event::Envelope, model::Profile, port::store::CommitSink, testing::FakeClock,
+        model::Profile,
+        testing::{FakeClock, store_suite::Recorder},
     };
 
     use super::*;
@@ -170,18 +171,12 @@ mod tests {
         assert!(!said(None, Some(""), None).is_known(&user));
     }
 
-    struct Nobody;
-
-    impl CommitSink for Nobody {
-        fn committed(&self, _: Vec<Envelope>) {}
-    }
-
     #[tokio::test]
     async fn g10_who_was_read_before_a_moment_or_changed_since_is_read_again() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("people.db").display());
         let options = parlour_store::OpenOptions::default();
-        let store = parlour_store::open(&url, options, Arc::new(Nobody)).await.unwrap();
+        let store = parlour_store::open(&url, options, Arc::<Recorder>::default()).await.unwrap();
         let clock = Arc::new(FakeClock::default());
         let people = People::new(store, clock.clone(), true);
         let id = UserId::new("7").unwrap();

@@ -234,17 +234,18 @@ async fn g16_what_is_not_seen_for_long_is_looked_at_over_another_connection() {
     let (proxy, store, _heard) = behind_a_proxy(&database).await;
     let id = direct(&store).await;
     let locking = database.clone();
-    let lock = "BEGIN; LOCK TABLE participants; SELECT pg_sleep(2); COMMIT";
-    let locked = tokio::task::spawn_blocking(move || locking.run(lock).unwrap());
-    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted";
-    let is_locked = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted \
-         AND relation = 'participants'::regclass";
-    while database.run(is_locked).unwrap() == "0" {}
+    let lock = "BEGIN; LOCK TABLE participants; SELECT pg_sleep(600)";
+    // It ends with an error, because it is ended.
+    let locked = tokio::task::spawn_blocking(move || locking.run(lock));
+    let locks = "FROM pg_locks WHERE mode LIKE 'Access%' AND relation = 'participants'::regclass \
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    while database.run(&format!("SELECT count(*) {locks} AND granted")).unwrap() == "0" {}
     let reader = store.clone();
     let seen = spawn(async move { reader.members(id).await });
-    while database.run(waits).unwrap() == "0" {}
+    while database.run(&format!("SELECT count(*) {locks} AND NOT granted")).unwrap() == "0" {}
     proxy.silence(false);
-    locked.await.unwrap();
+    database.run(&format!("SELECT pg_terminate_backend(pid) {locks} AND granted")).unwrap();
+    locked.await.unwrap().unwrap_err();
     assert_eq!(seen.await.unwrap().unwrap().len(), 2);
 }
 

@@ -162,7 +162,7 @@ pub(super) async fn run(parts: &mut [Tx], db: &Db, steps: &[Arc<SocketStep>]) ->
         }
     }
     // What waits from now on is there for claims.
-    let released = release(db, &releases);
+    let released = release(db, releases);
     let (_, taken, _) = try_join!(released, claim::run(db, &claims), try_join_all(others))?;
     let mut taken = taken.into_iter();
     let done = steps.iter().map(|step| match &**step {
@@ -250,10 +250,9 @@ pub(super) struct Release {
 }
 
 /// Lets sockets wait that have ended.
-async fn release(db: &Db, ended: &[&Release]) -> Step<()> {
+async fn release(db: &Db, mut ended: Vec<&Release>) -> Step<()> {
     let Some(Release { node, .. }) = ended.first() else { return Ok(()) };
     // In the order in which others lock several.
-    let mut ended: Vec<&Release> = ended.to_vec();
     ended.sort_unstable_by_key(|release| release.id);
     let ids: Vec<i64> = ended.iter().map(|release| int(release.id.0)).collect();
     let times: Vec<Millis> = ended.iter().map(|release| release.now).collect();
