@@ -21,6 +21,7 @@ use parlour_core::{
 use super::{
     PostgresStore,
     batch::Tx,
+    blocks,
     db::{Db, Failure, Sent, Step},
     directs,
     facts::View,
@@ -155,7 +156,7 @@ async fn create(
     let epoch = tx.db.send("SELECT value FROM meta WHERE key = 'epoch'", &[]).await?;
     let everybody: Vec<&UserId> = [actor].into_iter().chain(others.iter().copied()).collect();
     let knowing = users::send_known(&tx.db, &everybody, context.create_users).await?;
-    let blocking = users::send_blocking(&tx.db, actor, &others, new.kind).await?;
+    let blocking = blocks::send_between(&tx.db, actor, &others, new.kind).await?;
     if let Some(id) = looking.standing().await? {
         return found(&tx.db, context, id).await;
     }

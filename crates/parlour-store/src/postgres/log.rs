@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parlour_core::{
     ConversationId, Epoch, Result, Seq, UserId,
     event::{Envelope, Event},
-    model::{Membership, Message, Millis, Participant, Peer, Watermark},
+    model::{Membership, Message, Millis, Participant, Watermark},
     port::{
         BoxFuture,
         store::{Head, LogStore, Replay, Standing},
@@ -17,20 +17,14 @@ use super::{
     PostgresStore,
     db::{Db, Step},
     facts::{self, Sight},
+    memberships,
     rows::{self, ChangeKind, MESSAGE, MESSAGE_COLUMNS, int, integer, limit, number, seq},
 };
 use crate::{mutant, replays::Range};
 
 impl LogStore for PostgresStore {
     fn memberships(&self, user: UserId) -> BoxFuture<'_, Result<Vec<Membership>>> {
-        self.read(user, |db, user| {
-            Box::pin(async move {
-                let sql = format!(
-                    "SELECT {MEMBERSHIP}, {PAST} {MEMBERSHIPS} WHERE p.user_id = $1 ORDER BY p.conversation"
-                );
-                db.all(&sql, &[&user.as_str()], membership_with_past).await
-            })
-        })
+        Box::pin(self.gathered.memberships.read(&self.runner, user))
     }
 
     fn membership(
@@ -38,16 +32,7 @@ impl LogStore for PostgresStore {
         user: UserId,
         conversation: ConversationId,
     ) -> BoxFuture<'_, Result<Option<Membership>>> {
-        self.read((user, conversation), |db, (user, conversation)| {
-            Box::pin(async move {
-                let sql = format!(
-                    "SELECT {MEMBERSHIP}, {PAST} {MEMBERSHIPS} \
-                     WHERE p.user_id = $1 AND p.conversation = $2"
-                );
-                let params = (user.as_str(), int(conversation.0));
-                db.one(&sql, &[&params.0, &params.1], membership_with_past).await
-            })
-        })
+        Box::pin(self.gathered.membership.read(&self.runner, (user, conversation)))
     }
 
     fn replay(
@@ -111,14 +96,7 @@ impl LogStore for PostgresStore {
     }
 
     fn members(&self, conversation: ConversationId) -> BoxFuture<'_, Result<Vec<Membership>>> {
-        self.read(conversation, |db, conversation| {
-            Box::pin(async move {
-                let sql = format!(
-                    "SELECT {MEMBERSHIP} {MEMBERSHIPS} WHERE p.conversation = $1 ORDER BY p.user_id"
-                );
-                db.all(&sql, &[&int(conversation.0)], membership).await
-            })
-        })
+        self.read(conversation, |db, conversation| Box::pin(memberships::within(db, *conversation)))
     }
 
     fn standings(&self, conversation: ConversationId) -> BoxFuture<'_, Result<Vec<Standing>>> {
@@ -137,53 +115,6 @@ impl LogStore for PostgresStore {
             })
         })
     }
-}
-
-/// What [`membership`] reads, of [`MEMBERSHIPS`].
-const MEMBERSHIP: &str = "p.conversation, p.user_id, p.joined_seq, p.role, c.kind, c.state, c.epoch, c.last_seq, \
-     c.receipts, c.subject, p.delivered_seq, p.read_seq, o.read_seq, o.id, o.username, o.name, o.avatar";
-
-/// The other one is looked for in direct conversations only, and with a limit, so that no plan joins all participants
-/// with all others.
-const MEMBERSHIPS: &str = "FROM participants p JOIN conversations c ON c.id = p.conversation \
-     LEFT JOIN LATERAL (SELECT x.read_seq, u.id, u.username, u.name, u.avatar \
-       FROM participants x JOIN users u ON u.id = x.user_id \
-       WHERE c.kind = 0 AND x.conversation = p.conversation AND x.user_id <> p.user_id LIMIT 1) o ON TRUE";
-
-/// When he was there before: the bounds one after the other. Only who joined later can have been.
-const PAST: &str = "CASE WHEN p.joined_seq > 0 THEN ARRAY(SELECT bound FROM past_memberships h \
-       CROSS JOIN unnest(ARRAY[h.from_seq, h.to_seq]) bound \
-       WHERE h.conversation = p.conversation AND h.user_id = p.user_id ORDER BY h.from_seq, bound) END";
-
-fn membership(row: &Row) -> Step<Membership> {
-    Ok(Membership {
-        conversation: ConversationId(number(row, 0)?),
-        user: rows::user_id(row, 1)?,
-        joined_seq: seq(row, 2)?,
-        past: Arc::default(),
-        role: rows::read_role(row, 3)?,
-        kind: rows::read_conversation_kind(row, 4)?,
-        state: rows::read_conversation_state(row, 5)?,
-        epoch: Epoch(number(row, 6)?),
-        last_seq: seq(row, 7)?,
-        receipts: number(row, 8)?,
-        subject: rows::maybe_shared(row, 9)?,
-        watermark: Watermark { delivered: seq(row, 10)?, read: seq(row, 11)? },
-        peer: match row.try_get::<_, Option<i64>>(12)? {
-            Some(_) => Some(Peer { profile: rows::profile(row, 13)?, read: seq(row, 12)? }),
-            None => None,
-        },
-    })
-}
-
-fn membership_with_past(row: &Row) -> Step<Membership> {
-    let mut membership = membership(row)?;
-    if let Some(past) = row.try_get::<_, Option<Vec<i64>>>(17)? {
-        let seq = |n: i64| u64::try_from(n).map(Seq).map_err(|_| rows::unreadable(17));
-        let pairs = past.chunks_exact(2).map(|pair| Ok((seq(pair[0])?, seq(pair[1])?)));
-        membership.past = pairs.collect::<Step<_>>()?;
-    }
-    Ok(membership)
 }
 
 /// The parts of logs that are asked for.
@@ -270,13 +201,13 @@ async fn replays(db: &Db, asked: &Asked, sight: &Sight) -> Step<Vec<Replay>> {
         .await?;
     let mut parts: Vec<Part> = asked.after.iter().map(|_| Part::default()).collect();
     for row in heads.rows().await? {
-        part(&mut parts, &row, 0)?.head = Some((Epoch(number(&row, 1)?), seq(&row, 2)?));
+        rows::placed(&mut parts, &row, 0)?.head = Some((Epoch(number(&row, 1)?), seq(&row, 2)?));
     }
     for row in messages.rows().await? {
-        part(&mut parts, &row, MESSAGE_COLUMNS)?.messages.push(rows::message(&row)?);
+        rows::placed(&mut parts, &row, MESSAGE_COLUMNS)?.messages.push(rows::message(&row)?);
     }
     for row in others.rows().await? {
-        part(&mut parts, &row, 0)?.others.push(change(&row)?);
+        rows::placed(&mut parts, &row, 0)?.others.push(change(&row)?);
     }
     Ok(asked.after.iter().zip(parts).map(|(place, part)| part.replay(asked, *place)).collect())
 }
@@ -299,12 +230,6 @@ impl Part {
         let range = Range { conversation, epoch, after, end, most: asked.most };
         range.replay(self.messages, self.others)
     }
-}
-
-/// Which part a row belongs to: its place, which begins at one, is in a column.
-fn part<'p>(parts: &'p mut [Part], row: &Row, column: usize) -> Step<&'p mut Part> {
-    let place = usize::try_from(number(row, column)?).unwrap_or(usize::MAX);
-    parts.get_mut(place.wrapping_sub(1)).ok_or_else(|| rows::unreadable(column))
 }
 
 /// Keeps what is in one of the viewer's parts of a log.

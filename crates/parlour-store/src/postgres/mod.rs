@@ -13,13 +13,14 @@
 //! Users that it makes come after that, in the order of their ids. A refused step is rolled back.
 //!
 //! A step that reads (`self.read(args, |db, args| Box::pin(..))`) sees one snapshot, which it may share with others
-//! ([`looks`]).
+//! ([`looks`]); what everybody who comes is read for is read of many at once ([`gathered`]).
 //!
 //! How statements share a round trip is told in [`db`]; [`Tx::send`] is for those whose answer nobody needs.
 
 mod accounts;
 mod address;
 mod batch;
+mod blocks;
 mod checks;
 mod cluster;
 mod conversations;
@@ -29,6 +30,7 @@ mod decisions;
 mod deliveries;
 mod directs;
 mod facts;
+mod gathered;
 mod group;
 mod group_facts;
 mod group_rows;
@@ -38,6 +40,7 @@ mod lists;
 mod log;
 mod looks;
 mod marks;
+mod memberships;
 mod messages;
 mod migrate;
 mod pages;
@@ -60,8 +63,8 @@ use std::sync::{Arc, atomic::Ordering};
 
 use futures_util::future::BoxFuture as Boxed;
 use parlour_core::{
-    Error, NodeId, Result,
-    model::Millis,
+    ConversationId, Error, NodeId, Result, UserId,
+    model::{Membership, Millis, User},
     port::{
         BoxFuture,
         store::{CommitSink, Store, StoreStats},
@@ -77,6 +80,7 @@ use self::{
     address::Server,
     batch::Tx,
     db::{Db, Step},
+    gathered::Gathered,
     group::{Done, Item},
     lane::{Lane, Queued},
     lease::{Lease, Use},
@@ -101,6 +105,7 @@ pub(crate) struct PostgresStore {
     runner: Arc<Runner>,
     queue: Arc<Queue>,
     lanes: Vec<Arc<Lane>>,
+    gathered: Readings,
     /// Ends the lanes.
     ended: CancellationToken,
     tasks: TaskTracker,
@@ -109,6 +114,25 @@ pub(crate) struct PostgresStore {
     node: NodeId,
     /// By the server's clock.
     opened_at: Millis,
+}
+
+/// What is read of many at once.
+struct Readings {
+    users: Gathered<UserId, Option<User>>,
+    /// All of a user.
+    memberships: Gathered<UserId, Vec<Membership>>,
+    /// That in one conversation.
+    membership: Gathered<(UserId, ConversationId), Option<Membership>>,
+}
+
+impl Readings {
+    fn new() -> Self {
+        Self {
+            users: Gathered::new(|db, users| Box::pin(users::all(db, users))),
+            memberships: Gathered::new(|db, users| Box::pin(memberships::of_all(db, users))),
+            membership: Gathered::new(|db, places| Box::pin(memberships::at(db, places))),
+        }
+    }
 }
 
 /// How many lanes there are for the steps of conversations, of so many connections.
@@ -160,7 +184,8 @@ impl PostgresStore {
             let serve = lane::serve(lane.clone(), runner.clone(), most, ended.clone());
             tasks.spawn_on(serve, &runtime);
         }
-        Ok(Self { runner, queue, lanes, ended, tasks, runtime, lease, node, opened_at })
+        let gathered = Readings::new();
+        Ok(Self { runner, queue, lanes, gathered, ended, tasks, runtime, lease, node, opened_at })
     }
 
     /// Runs a step together with others of its conversation's lane. It has its place at once, as in [`Self::write`].

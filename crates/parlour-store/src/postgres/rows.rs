@@ -73,6 +73,12 @@ pub(super) fn maybe_token(row: &Row, column: usize) -> Step<Option<TokenHash>> {
     bytes.try_into().map(|hash| Some(TokenHash(hash))).map_err(|_| unreadable(column))
 }
 
+/// What belongs to the one at the place that a column tells, which counts from one as `WITH ORDINALITY` does.
+pub(super) fn placed<'a, T>(all: &'a mut [T], row: &Row, column: usize) -> Step<&'a mut T> {
+    let place = usize::try_from(number(row, column)?).unwrap_or(usize::MAX);
+    all.get_mut(place.wrapping_sub(1)).ok_or_else(|| unreadable(column))
+}
+
 /// What is stored has no meaning.
 pub(super) fn unreadable(column: usize) -> Failure {
     Error::internal(format!("column {column} of a row holds what nobody has written")).into()

@@ -1,4 +1,4 @@
-//! Users, and what they think of each other.
+//! Users.
 //!
 //! Rows of users are taken last in a transaction (after those of conversations, sessions and blocks), and in the
 //! order of their ids, so that no two steps wait for each other.
@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use parlour_core::{
     ConversationId, Error, Result, UserId,
-    model::{ConversationKind, Millis, Profile, User, UserState},
+    model::{Millis, Profile, User, UserState},
     port::{
         BoxFuture,
         store::{Context, ProfileUpdate, UserStore},
@@ -18,8 +18,9 @@ use tokio_postgres::Row;
 use super::{
     PostgresStore,
     batch::Tx,
+    blocks,
     db::{Db, Failure, Sent, Step},
-    rows::{self, PROFILE, integer, limit, maybe_shared, number},
+    rows::{self, PROFILE, integer, limit, maybe_shared},
 };
 use crate::{fields::Fields, stored::fold};
 
@@ -29,9 +30,7 @@ impl UserStore for PostgresStore {
     }
 
     fn user(&self, id: UserId) -> BoxFuture<'_, Result<Option<User>>> {
-        self.read(id, |db, id| {
-            Box::pin(async move { Ok(load(db, id, "").await?.map(|found| found.user)) })
-        })
+        Box::pin(self.gathered.users.read(&self.runner, id))
     }
 
     fn search_users(
@@ -69,16 +68,16 @@ impl UserStore for PostgresStore {
         block: bool,
     ) -> BoxFuture<'_, Result<Vec<ConversationId>>> {
         self.write(0, (context, blocked, block), |tx, (context, blocked, block)| {
-            Box::pin(set_block(tx, context, blocked, *block))
+            Box::pin(blocks::set(tx, context, blocked, *block))
         })
     }
 
     fn blocks(&self, user: UserId) -> BoxFuture<'_, Result<Vec<Arc<Profile>>>> {
-        self.read(user, |db, user| Box::pin(blocks(db, user)))
+        self.read(user, |db, user| Box::pin(blocks::of(db, user)))
     }
 
     fn hidden_from(&self, user: UserId) -> BoxFuture<'_, Result<Vec<UserId>>> {
-        self.read(user, |db, user| Box::pin(hidden_from(db, user)))
+        self.read(user, |db, user| Box::pin(blocks::both_ways(db, user)))
     }
 }
 
@@ -108,21 +107,6 @@ pub(super) async fn send_known(db: &Db, users: &[&UserId], create: bool) -> Step
         )
         .await?;
     Ok(Knowing { missing: Some(missing) })
-}
-
-/// Asks whether somebody would be brought together with somebody whom he has blocked: a row if so.
-pub(super) async fn send_blocking(
-    db: &Db,
-    actor: &UserId,
-    others: &[&UserId],
-    kind: ConversationKind,
-) -> Step<Sent> {
-    db.send(
-        "SELECT 1 FROM blocks WHERE blocked = $1 AND blocker = ANY ($2) \
-         UNION ALL SELECT 1 FROM blocks WHERE $3 AND blocker = $1 AND blocked = ANY ($2) LIMIT 1",
-        &[&actor.as_str(), &ids(others), &(kind == ConversationKind::Direct)],
-    )
-    .await
 }
 
 /// What others see of somebody, and when he was last there.
@@ -194,9 +178,14 @@ pub(super) async fn touch(tx: &mut Tx, users: &[&UserId]) -> Step<()> {
     .await
 }
 
-fn ids<'a>(users: &[&'a UserId]) -> Vec<&'a str> {
+pub(super) fn ids<'a>(users: &[&'a UserId]) -> Vec<&'a str> {
     users.iter().map(|user| user.as_str()).collect()
 }
+
+/// What [`found`] reads, of a `users u`; it begins with [`PROFILE`].
+const FOUND: &str = "u.id, u.username, u.name, u.avatar, \
+     u.email, u.state, u.revoked_before, u.last_seen, u.created_at";
+const FOUND_COLUMNS: usize = 9;
 
 struct Found {
     user: User,
@@ -204,11 +193,22 @@ struct Found {
 }
 
 async fn load(db: &Db, id: &UserId, lock: &str) -> Step<Option<Found>> {
-    let sql = format!(
-        "SELECT {PROFILE}, u.email, u.state, u.revoked_before, u.last_seen, u.created_at \
-         FROM users u WHERE u.id = $1 {lock}"
-    );
+    let sql = format!("SELECT {FOUND} FROM users u WHERE u.id = $1 {lock}");
     db.one(&sql, &[&id.as_str()], found).await
+}
+
+/// Users who are asked for, in that order; `None` for who is unknown.
+pub(super) async fn all(db: &Db, users: &[UserId]) -> Step<Vec<Option<User>>> {
+    let names: Vec<&str> = users.iter().map(UserId::as_str).collect();
+    let sql = format!(
+        "SELECT {FOUND}, t.place FROM unnest($1::text[]) WITH ORDINALITY t (id, place) \
+         JOIN users u ON u.id = t.id"
+    );
+    let mut all = vec![None; users.len()];
+    for row in db.send(&sql, &[&names]).await?.rows().await? {
+        *rows::placed(&mut all, &row, FOUND_COLUMNS)? = Some(found(&row)?.user);
+    }
+    Ok(all)
 }
 
 fn found(row: &Row) -> Step<Found> {
@@ -327,62 +327,4 @@ async fn revoke(tx: &mut Tx, id: &UserId, before: Millis) -> Step<()> {
                WHERE id = $1";
     let changed = tx.db.run(sql, &[&id.as_str(), &before]).await?;
     if changed == 0 { Err(Error::not_found().into()) } else { Ok(()) }
-}
-
-/// The direct conversations of two, in the order of ids. Their rows are taken first, so that whatever is said in
-/// them after a block was answered meets it.
-async fn set_block(
-    tx: &mut Tx,
-    context: &Context,
-    blocked: &UserId,
-    block: bool,
-) -> Step<Vec<ConversationId>> {
-    let blocker = &context.actor.user;
-    let create = !block || context.create_users;
-    let knowing = send_known(&tx.db, &[blocker, blocked], create).await?;
-    let (one, other) = (blocker.as_str(), blocked.as_str());
-    let between = tx
-        .db
-        .send(
-            "SELECT id FROM conversations WHERE id IN ( \
-           SELECT c.id FROM participants mine \
-           JOIN participants his ON his.conversation = mine.conversation AND his.user_id = $2 \
-           JOIN conversations c ON c.id = mine.conversation \
-           WHERE mine.user_id = $1 AND c.kind = 0) \
-         ORDER BY id FOR NO KEY UPDATE",
-            &[&one, &other],
-        )
-        .await?;
-    knowing.check().await?;
-    let changed = if block {
-        drop(known(&tx.db, &[blocker, blocked], context.now).await?);
-        let sql =
-            "INSERT INTO blocks (blocker, blocked, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-        tx.db.run(sql, &[&one, &other, &context.now]).await?
-    } else {
-        let sql = "DELETE FROM blocks WHERE blocker = $1 AND blocked = $2";
-        tx.db.run(sql, &[&one, &other]).await?
-    };
-    if changed > 0 {
-        touch(tx, &[blocker, blocked]).await?;
-    }
-    between.all(|row| number(row, 0).map(ConversationId)).await
-}
-
-async fn blocks(db: &Db, user: &UserId) -> Step<Vec<Arc<Profile>>> {
-    let sql = format!(
-        "SELECT {PROFILE} FROM blocks b JOIN users u ON u.id = b.blocked \
-         WHERE b.blocker = $1 ORDER BY u.id"
-    );
-    db.all(&sql, &[&user.as_str()], |row| rows::profile(row, 0)).await
-}
-
-async fn hidden_from(db: &Db, user: &UserId) -> Step<Vec<UserId>> {
-    db.all(
-        "SELECT blocked FROM blocks WHERE blocker = $1 \
-         UNION SELECT blocker FROM blocks WHERE blocked = $1 ORDER BY 1",
-        &[&user.as_str()],
-        |row| rows::user_id(row, 0),
-    )
-    .await
 }

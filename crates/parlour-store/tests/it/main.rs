@@ -11,6 +11,7 @@ mod failing;
 mod files;
 mod grouping;
 mod postgres;
+mod postgres_gathered;
 mod postgres_lost;
 mod postgres_plans;
 mod postgres_shared;

@@ -1,0 +1,147 @@
+//! What everybody in a crowd asks for is read of many at once, and nobody notices.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use parlour_core::{
+    Code, ConversationId,
+    port::store::{ProfileUpdate, Store},
+    testing::{alice, bob, user},
+};
+use parlour_engines::Postgres;
+use parlour_store::OpenOptions;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::{
+    postgres::{open_with, process},
+    support::{database, direct, spawn},
+};
+
+/// How many come at once: more than can be read together, and than can have a connection.
+const CROWD: usize = 300;
+
+async fn open(url: &str, connections: usize) -> Arc<dyn Store> {
+    open_with(url, OpenOptions { pool: connections, ..process(1) }).await
+}
+
+/// What somebody asks for, and what he should be told.
+async fn ask(store: &Arc<dyn Store>, talk: ConversationId, n: usize) {
+    let stranger = user(&format!("stranger-{n}"));
+    match n % 6 {
+        0 => {
+            let found = store.user(bob().user).await.unwrap().map(|user| user.profile.id.clone());
+            assert_eq!(found, Some(bob().user));
+        }
+        1 => assert_eq!(store.user(stranger).await.unwrap(), None),
+        2 => {
+            let mine = store.memberships(alice().user).await.unwrap();
+            let places: Vec<_> = mine.iter().map(|at| (at.conversation, &at.user)).collect();
+            assert_eq!(places, [(talk, &alice().user)]);
+        }
+        3 => assert_eq!(store.memberships(stranger).await.unwrap(), []),
+        4 => {
+            let his = store.membership(bob().user, talk).await.unwrap();
+            assert_eq!(his.map(|at| (at.conversation, at.user)), Some((talk, bob().user)));
+        }
+        _ => assert_eq!(store.membership(stranger, talk).await.unwrap(), None),
+    }
+}
+
+#[tokio::test]
+async fn a_crowd_that_comes_at_once_is_read_by_few_statements_and_each_is_told_his_own() {
+    let Some(server) = Postgres::start(&["log_statement = 'all'"]).unwrap() else {
+        return parlour_engines::skip("PostgreSQL is not installed");
+    };
+    let store = open(&server.url("postgres"), 4).await;
+    let talk = direct(&store).await;
+    let mut tasks = JoinSet::new();
+    for n in 0..CROWD {
+        let store = store.clone();
+        tasks.spawn(async move { ask(&store, talk, n).await });
+    }
+    tasks.join_all().await;
+    let log = std::fs::read_to_string(server.folder().join("server.log")).unwrap();
+    let readings = log.matches("WITH ORDINALITY t (id,").count();
+    assert!((3..CROWD / 4).contains(&readings), "{readings} statements");
+}
+
+// One thread, so that they come one after the other.
+#[tokio::test]
+async fn who_goes_while_he_is_read_with_others_takes_nobody_along() {
+    let Some(database) = database().map(Arc::new) else { return };
+    let store = open(&database.url(), 16).await;
+    let talk = direct(&store).await;
+    let mut locked = JoinSet::new();
+    let mut lock = || {
+        let locking = database.clone();
+        // It ends with an error, because it is ended.
+        locked.spawn_blocking(move || {
+            locking.run("BEGIN; LOCK TABLE participants; SELECT pg_sleep(600)").unwrap_err()
+        });
+    };
+    let locks = "FROM pg_locks WHERE relation = 'participants'::regclass \
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let until = async |count: usize, of: &str| {
+        while database.run(&format!("SELECT count(*) >= {count} {locks} AND {of}")).unwrap() == "f"
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    let exclusive = |granted: bool| format!("mode = 'AccessExclusiveLock' AND granted = {granted}");
+    let unlock = || {
+        database
+            .run(&format!("SELECT pg_terminate_backend(pid) {locks} AND {}", exclusive(true)))
+            .unwrap();
+    };
+    lock();
+    until(1, &exclusive(true)).await;
+    let mut asking: VecDeque<JoinHandle<()>> = (0..CROWD)
+        .map(|n| {
+            let store = store.clone();
+            spawn(async move { ask(&store, talk, n * 6 + 2).await })
+        })
+        .collect();
+    until(4, "mode = 'AccessShareLock' AND NOT granted").await;
+    lock();
+    until(1, &exclusive(false)).await;
+    unlock();
+    // The first, who are read alone, go on. Those after them take others along, and meet the second lock.
+    for _ in 0..4 {
+        asking.pop_front().unwrap().await.unwrap();
+    }
+    until(1, &exclusive(true)).await;
+    until(4, "mode = 'AccessShareLock' AND NOT granted").await;
+    asking.drain(..4).for_each(|gone| gone.abort());
+    unlock();
+    while locked.join_next().await.is_some() {}
+    for told in asking {
+        told.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_cannot_be_read_does_not_spoil_it_for_those_who_are_read_with_him() {
+    let Some(database) = database() else { return };
+    let store = open(&database.url(), 4).await;
+    let talk = direct(&store).await;
+    let (username, name, email, avatar) = (None, None, None, None);
+    let broken = ProfileUpdate { id: user("broken"), username, name, email, avatar };
+    store.save_user(broken, 1).await.unwrap();
+    database
+        .run(&format!(
+            "INSERT INTO participants (conversation, user_id, role, joined_seq, entered_seq, delivered_seq, read_seq, \
+               joined_at) VALUES ({}, 'broken', 0, -1, 0, 0, 0, 0)",
+            talk.0
+        ))
+        .unwrap();
+    let mut tasks = JoinSet::new();
+    for n in 0..CROWD {
+        let store = store.clone();
+        tasks.spawn(async move {
+            let who = if n % 10 == 0 { user("broken") } else { bob().user };
+            let found = store.memberships(who).await.map(|all| all.len());
+            let expected = if n % 10 == 0 { Err(Code::Internal) } else { Ok(1) };
+            assert_eq!(found.map_err(|error| error.code), expected, "{n}");
+        });
+    }
+    tasks.join_all().await;
+}
