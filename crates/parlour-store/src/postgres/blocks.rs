@@ -79,13 +79,16 @@ pub(super) async fn of(db: &Db, user: &UserId) -> Step<Vec<Arc<Profile>>> {
     db.all(&sql, &[&user.as_str()], |row| rows::profile(row, 0)).await
 }
 
-/// Whom the user has blocked, and who has blocked him.
-pub(super) async fn both_ways(db: &Db, user: &UserId) -> Step<Vec<UserId>> {
-    db.all(
-        "SELECT blocked FROM blocks WHERE blocker = $1 \
-         UNION SELECT blocker FROM blocks WHERE blocked = $1 ORDER BY 1",
-        &[&user.as_str()],
-        |row| rows::user_id(row, 0),
-    )
-    .await
+/// Whom each user has blocked, and who has blocked him, in the order of ids.
+pub(super) async fn both_ways(db: &Db, users: &[UserId]) -> Step<Vec<Vec<UserId>>> {
+    let names: Vec<&str> = users.iter().map(UserId::as_str).collect();
+    let sql = "SELECT b.blocked, t.place FROM unnest($1::text[]) WITH ORDINALITY t (id, place) \
+           JOIN blocks b ON b.blocker = t.id \
+         UNION SELECT b.blocker, t.place FROM unnest($1::text[]) WITH ORDINALITY t (id, place) \
+           JOIN blocks b ON b.blocked = t.id ORDER BY 1";
+    let mut all = vec![Vec::new(); users.len()];
+    for row in db.send(sql, &[&names]).await?.rows().await? {
+        rows::placed(&mut all, &row, 1)?.push(rows::user_id(&row, 0)?);
+    }
+    Ok(all)
 }

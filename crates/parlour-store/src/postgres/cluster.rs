@@ -17,10 +17,10 @@ use tokio_postgres::Row;
 use super::{
     PostgresStore,
     batch::Tx,
-    db::Step,
+    db::{Db, Step},
     lease,
     params::Param,
-    rows::{int, integer, limit, number, shared, user_id},
+    rows::{self, int, integer, limit, number, shared},
 };
 
 /// The server's clock, in milliseconds.
@@ -61,13 +61,14 @@ impl ClusterStore for PostgresStore {
     }
 
     fn user_versions(&self, users: Vec<UserId>) -> BoxFuture<'_, Result<Vec<(UserId, u64)>>> {
-        self.read(users, |db, users| {
-            Box::pin(async move {
-                let ids: Vec<&str> = users.iter().map(UserId::as_str).collect();
-                let sql = "SELECT u.id, u.version FROM unnest($1::text[]) WITH ORDINALITY AS w (id, place) \
-                           JOIN users u ON u.id = w.id ORDER BY w.place";
-                db.all(sql, &[&ids], |row| Ok((user_id(row, 0)?, number(row, 1)?))).await
-            })
+        Box::pin(async move {
+            let versions = match users.as_slice() {
+                // Everybody who comes is asked for so.
+                [user] => vec![self.gathered.versions.read(&self.runner, user.clone()).await?],
+                _ => self.runner.read(&users, &|db, users| Box::pin(versions(db, users))).await?,
+            };
+            let known = |(user, version): (_, Option<u64>)| Some((user, version?));
+            Ok(users.into_iter().zip(versions).filter_map(known).collect())
         })
     }
 
@@ -79,6 +80,18 @@ impl ClusterStore for PostgresStore {
             })
         })
     }
+}
+
+/// The versions of users, in their order; `None` for who is unknown.
+pub(super) async fn versions(db: &Db, users: &[UserId]) -> Step<Vec<Option<u64>>> {
+    let ids: Vec<&str> = users.iter().map(UserId::as_str).collect();
+    let sql = "SELECT u.version, t.place FROM unnest($1::text[]) WITH ORDINALITY t (id, place) \
+         JOIN users u ON u.id = t.id";
+    let mut all = vec![None; users.len()];
+    for row in db.send(sql, &[&ids]).await?.rows().await? {
+        *rows::placed(&mut all, &row, 1)? = Some(number(&row, 0)?);
+    }
+    Ok(all)
 }
 
 fn millis(time: Duration) -> Millis {

@@ -119,6 +119,10 @@ pub(crate) struct PostgresStore {
 /// What is read of many at once.
 struct Readings {
     users: Gathered<UserId, Option<User>>,
+    /// Of what is kept of a user.
+    versions: Gathered<UserId, Option<u64>>,
+    /// Whom a user has blocked, and who has blocked him.
+    hidden: Gathered<UserId, Vec<UserId>>,
     /// All of a user.
     memberships: Gathered<UserId, Vec<Membership>>,
     /// That in one conversation.
@@ -129,6 +133,8 @@ impl Readings {
     fn new() -> Self {
         Self {
             users: Gathered::new(|db, users| Box::pin(users::all(db, users))),
+            versions: Gathered::new(|db, users| Box::pin(cluster::versions(db, users))),
+            hidden: Gathered::new(|db, users| Box::pin(blocks::both_ways(db, users))),
             memberships: Gathered::new(|db, users| Box::pin(memberships::of_all(db, users))),
             membership: Gathered::new(|db, places| Box::pin(memberships::at(db, places))),
         }

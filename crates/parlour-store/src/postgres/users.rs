@@ -77,7 +77,7 @@ impl UserStore for PostgresStore {
     }
 
     fn hidden_from(&self, user: UserId) -> BoxFuture<'_, Result<Vec<UserId>>> {
-        self.read(user, |db, user| Box::pin(blocks::both_ways(db, user)))
+        Box::pin(self.gathered.hidden.read(&self.runner, user))
     }
 }
 

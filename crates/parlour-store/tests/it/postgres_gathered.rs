@@ -13,7 +13,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::{
     postgres::{open_with, process},
-    support::{database, direct, spawn},
+    support::{context, database, direct, spawn},
 };
 
 /// How many come at once: more than can be read together, and than can have a connection.
@@ -23,10 +23,15 @@ async fn open(url: &str, connections: usize) -> Arc<dyn Store> {
     open_with(url, OpenOptions { pool: connections, ..process(1) }).await
 }
 
-/// What somebody asks for, and what he should be told.
+/// Kinds of what is asked for.
+const KINDS: usize = 9;
+/// That of [`ask`] which reads memberships of somebody who has some.
+const MEMBERSHIPS: usize = 2;
+
+/// What somebody asks for, and what he should be told. Alice and bob have blocked each other.
 async fn ask(store: &Arc<dyn Store>, talk: ConversationId, n: usize) {
     let stranger = user(&format!("stranger-{n}"));
-    match n % 6 {
+    match n % KINDS {
         0 => {
             let found = store.user(bob().user).await.unwrap().map(|user| user.profile.id.clone());
             assert_eq!(found, Some(bob().user));
@@ -42,7 +47,14 @@ async fn ask(store: &Arc<dyn Store>, talk: ConversationId, n: usize) {
             let his = store.membership(bob().user, talk).await.unwrap();
             assert_eq!(his.map(|at| (at.conversation, at.user)), Some((talk, bob().user)));
         }
-        _ => assert_eq!(store.membership(stranger, talk).await.unwrap(), None),
+        5 => assert_eq!(store.membership(stranger, talk).await.unwrap(), None),
+        6 => assert_eq!(store.hidden_from(alice().user).await.unwrap(), [bob().user]),
+        7 => assert_eq!(store.hidden_from(stranger).await.unwrap(), []),
+        _ => {
+            let known = store.user_versions(vec![bob().user]).await.unwrap();
+            assert_eq!(known.into_iter().map(|(user, _)| user).collect::<Vec<_>>(), [bob().user]);
+            assert_eq!(store.user_versions(vec![stranger]).await.unwrap(), []);
+        }
     }
 }
 
@@ -53,6 +65,8 @@ async fn a_crowd_that_comes_at_once_is_read_by_few_statements_and_each_is_told_h
     };
     let store = open(&server.url("postgres"), 4).await;
     let talk = direct(&store).await;
+    store.set_block(context(&alice()), bob().user, true).await.unwrap();
+    store.set_block(context(&bob()), alice().user, true).await.unwrap();
     let mut tasks = JoinSet::new();
     for n in 0..CROWD {
         let store = store.clone();
@@ -97,7 +111,7 @@ async fn who_goes_while_he_is_read_with_others_takes_nobody_along() {
     let mut asking: VecDeque<JoinHandle<()>> = (0..CROWD)
         .map(|n| {
             let store = store.clone();
-            spawn(async move { ask(&store, talk, n * 6 + 2).await })
+            spawn(async move { ask(&store, talk, n * KINDS + MEMBERSHIPS).await })
         })
         .collect();
     until(4, "mode = 'AccessShareLock' AND NOT granted").await;
