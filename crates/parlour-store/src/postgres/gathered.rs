@@ -5,7 +5,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use futures_util::future::BoxFuture;
@@ -17,18 +20,38 @@ use super::{
     writer::Runner,
 };
 
-/// Readings of one kind that are under way at once.
-const MOST_AT_ONCE: usize = 4;
-/// What is read together: so little that nobody waits long for the others' rows.
+/// Keys that are read together.
 const MOST_TOGETHER: usize = 64;
+/// Rows of one reading, about: so few that nobody waits long for the others', and that they need little memory.
+const MOST_ROWS: usize = 2_000;
 
 /// Reads what belongs to each key, in their order; the same one may be among them twice.
 pub(super) type ReadAll<K, T> = for<'t> fn(&'t Db, &'t Vec<K>) -> BoxFuture<'t, Step<Vec<T>>>;
+
+/// What belongs to a key.
+pub(super) trait Found: Send {
+    /// Of how many rows it is made, about.
+    fn rows(&self) -> usize;
+}
+
+impl<T: Send> Found for Option<T> {
+    fn rows(&self) -> usize {
+        1
+    }
+}
+
+impl<T: Send> Found for Vec<T> {
+    fn rows(&self) -> usize {
+        self.len()
+    }
+}
 
 /// Reads what belongs to a key, perhaps with others.
 pub(super) struct Gathered<K, T> {
     read_all: ReadAll<K, T>,
     turns: Semaphore,
+    /// Rows of each key in the last reading, about.
+    rows: AtomicUsize,
     waiting: Mutex<VecDeque<Waiting<K, T>>>,
 }
 
@@ -37,10 +60,15 @@ struct Waiting<K, T> {
     reply: oneshot::Sender<Result<T>>,
 }
 
-impl<K: Clone + Send + Sync, T: Send> Gathered<K, T> {
-    pub(super) const fn new(read_all: ReadAll<K, T>) -> Self {
-        let turns = Semaphore::const_new(MOST_AT_ONCE);
-        Self { read_all, turns, waiting: Mutex::new(VecDeque::new()) }
+impl<K: Clone + Send + Sync, T: Found> Gathered<K, T> {
+    /// At most so many readings are under way at once.
+    pub(super) fn new(most_at_once: usize, read_all: ReadAll<K, T>) -> Self {
+        Self {
+            read_all,
+            turns: Semaphore::new(most_at_once),
+            rows: AtomicUsize::new(1),
+            waiting: Mutex::default(),
+        }
     }
 
     /// What is stored by now.
@@ -55,7 +83,8 @@ impl<K: Clone + Send + Sync, T: Send> Gathered<K, T> {
                 biased;
                 answer = &mut answer => break answer,
                 _turn = self.turns.acquire() => {
-                    let group = self.waiting(take_along);
+                    let most = (MOST_ROWS / self.rows.load(Relaxed)).clamp(1, MOST_TOGETHER);
+                    let group = self.waiting(|waiting| take_along(waiting, most));
                     if group.is_empty() {
                         // Another has taken it along.
                         break answer.await;
@@ -77,6 +106,8 @@ impl<K: Clone + Send + Sync, T: Send> Gathered<K, T> {
             group.into_iter().map(|waiting| (waiting.key, waiting.reply)).unzip();
         match runner.read(&keys, &self.read_all).await {
             Ok(found) => {
+                let rows: usize = found.iter().map(T::rows).sum();
+                self.rows.store(rows.div_ceil(keys.len()).max(1), Relaxed);
                 for (reply, found) in replies.into_iter().zip(found) {
                     // Who asked may have gone.
                     let _ = reply.send(Ok(found));
@@ -110,9 +141,9 @@ impl<K: Clone + Send + Sync, T: Send> Gathered<K, T> {
 }
 
 /// Those that wait longest and have not gone.
-fn take_along<K, T>(waiting: &mut VecDeque<Waiting<K, T>>) -> Vec<Waiting<K, T>> {
+fn take_along<K, T>(waiting: &mut VecDeque<Waiting<K, T>>, most: usize) -> Vec<Waiting<K, T>> {
     let mut taken = Vec::new();
-    while taken.len() < MOST_TOGETHER
+    while taken.len() < most
         && let Some(next) = waiting.pop_front()
     {
         if !next.reply.is_closed() {

@@ -130,13 +130,15 @@ struct Readings {
 }
 
 impl Readings {
-    fn new() -> Self {
+    /// For so many connections: half of them are for what is read so.
+    fn new(connections: usize) -> Self {
+        let most = connections.div_ceil(2);
         Self {
-            users: Gathered::new(|db, users| Box::pin(users::all(db, users))),
-            versions: Gathered::new(|db, users| Box::pin(cluster::versions(db, users))),
-            hidden: Gathered::new(|db, users| Box::pin(blocks::both_ways(db, users))),
-            memberships: Gathered::new(|db, users| Box::pin(memberships::of_all(db, users))),
-            membership: Gathered::new(|db, places| Box::pin(memberships::at(db, places))),
+            users: Gathered::new(most, |db, users| Box::pin(users::all(db, users))),
+            versions: Gathered::new(most, |db, users| Box::pin(cluster::versions(db, users))),
+            hidden: Gathered::new(most, |db, users| Box::pin(blocks::both_ways(db, users))),
+            memberships: Gathered::new(most, |db, users| Box::pin(memberships::of_all(db, users))),
+            membership: Gathered::new(most, |db, places| Box::pin(memberships::at(db, places))),
         }
     }
 }
@@ -190,7 +192,7 @@ impl PostgresStore {
             let serve = lane::serve(lane.clone(), runner.clone(), most, ended.clone());
             tasks.spawn_on(serve, &runtime);
         }
-        let gathered = Readings::new();
+        let gathered = Readings::new(connections);
         Ok(Self { runner, queue, lanes, gathered, ended, tasks, runtime, lease, node, opened_at })
     }
 

@@ -4,6 +4,8 @@ use std::{collections::VecDeque, sync::Arc};
 
 use parlour_core::{
     Code, ConversationId,
+    command::NewConversation,
+    model::ConversationKind,
     port::store::{ProfileUpdate, Store},
     testing::{alice, bob, user},
 };
@@ -22,6 +24,9 @@ const CROWD: usize = 300;
 async fn open(url: &str, connections: usize) -> Arc<dyn Store> {
     open_with(url, OpenOptions { pool: connections, ..process(1) }).await
 }
+
+/// In how many conversations somebody is who is in much.
+const IN_MUCH: usize = 200;
 
 /// Kinds of what is asked for.
 const KINDS: usize = 9;
@@ -78,11 +83,42 @@ async fn a_crowd_that_comes_at_once_is_read_by_few_statements_and_each_is_told_h
     assert!((3..CROWD / 4).contains(&readings), "{readings} statements");
 }
 
+#[tokio::test]
+async fn those_who_are_in_much_are_read_with_few_others() {
+    let Some(server) = Postgres::start(&["log_statement = 'all'"]).unwrap() else {
+        return parlour_engines::skip("PostgreSQL is not installed");
+    };
+    let store = open(&server.url("postgres"), 4).await;
+    direct(&store).await;
+    for n in 1..IN_MUCH {
+        let new = NewConversation {
+            kind: ConversationKind::Group,
+            participants: vec![],
+            title: Some(format!("{n}").into()),
+            subject: None,
+            external_id: None,
+            metadata: None,
+        };
+        store.create_conversation(context(&alice()), new).await.unwrap();
+    }
+    let mut tasks = JoinSet::new();
+    for _ in 0..CROWD {
+        let store = store.clone();
+        tasks.spawn(async move { store.memberships(alice().user).await.unwrap().len() });
+    }
+    assert!(tasks.join_all().await.into_iter().all(|count| count == IN_MUCH));
+    let log = std::fs::read_to_string(server.folder().join("server.log")).unwrap();
+    let lists = log.split("parameters: $1 = '{").skip(1).filter_map(|rest| rest.split('}').next());
+    let most = lists.map(|list| list.split(',').count()).max().unwrap();
+    // Two thousand rows or so at a time.
+    assert!((2..=2_000 / IN_MUCH).contains(&most), "{most} together");
+}
+
 // One thread, so that they come one after the other.
 #[tokio::test]
 async fn who_goes_while_he_is_read_with_others_takes_nobody_along() {
     let Some(database) = database().map(Arc::new) else { return };
-    let store = open(&database.url(), 16).await;
+    let store = open(&database.url(), 8).await;
     let talk = direct(&store).await;
     let mut locked = JoinSet::new();
     let mut lock = || {
@@ -118,7 +154,7 @@ async fn who_goes_while_he_is_read_with_others_takes_nobody_along() {
     lock();
     until(1, &exclusive(false)).await;
     unlock();
-    // The first, who are read alone, go on. Those after them take others along, and meet the second lock.
+    // The first four, who are read alone, go on. Those after them take others along, and meet the second lock.
     for _ in 0..4 {
         asking.pop_front().unwrap().await.unwrap();
     }
