@@ -81,13 +81,12 @@ pub(super) async fn of(db: &Db, user: &UserId) -> Step<Vec<Arc<Profile>>> {
 
 /// Whom each user has blocked, and who has blocked him, in the order of ids.
 pub(super) async fn both_ways(db: &Db, users: &[UserId]) -> Step<Vec<Vec<UserId>>> {
-    let names: Vec<&str> = users.iter().map(UserId::as_str).collect();
     let sql = "SELECT b.blocked, t.place FROM unnest($1::text[]) WITH ORDINALITY t (id, place) \
            JOIN blocks b ON b.blocker = t.id \
          UNION SELECT b.blocker, t.place FROM unnest($1::text[]) WITH ORDINALITY t (id, place) \
            JOIN blocks b ON b.blocked = t.id ORDER BY 1";
     let mut all = vec![Vec::new(); users.len()];
-    for row in db.send(sql, &[&names]).await?.rows().await? {
+    for row in db.send(sql, &[&users::ids(users)]).await?.rows().await? {
         rows::placed(&mut all, &row, 1)?.push(rows::user_id(&row, 0)?);
     }
     Ok(all)

@@ -21,6 +21,7 @@ use super::{
     lease,
     params::Param,
     rows::{self, int, integer, limit, number, shared},
+    users,
 };
 
 /// The server's clock, in milliseconds.
@@ -84,14 +85,10 @@ impl ClusterStore for PostgresStore {
 
 /// The versions of users, in their order; `None` for who is unknown.
 pub(super) async fn versions(db: &Db, users: &[UserId]) -> Step<Vec<Option<u64>>> {
-    let ids: Vec<&str> = users.iter().map(UserId::as_str).collect();
     let sql = "SELECT u.version, t.place FROM unnest($1::text[]) WITH ORDINALITY t (id, place) \
          JOIN users u ON u.id = t.id";
-    let mut all = vec![None; users.len()];
-    for row in db.send(sql, &[&ids]).await?.rows().await? {
-        *rows::placed(&mut all, &row, 1)? = Some(number(&row, 0)?);
-    }
-    Ok(all)
+    let found = db.send(sql, &[&users::ids(users)]).await?.rows().await?;
+    rows::one_each(&found, users.len(), 1, |row| number(row, 0))
 }
 
 fn millis(time: Duration) -> Millis {

@@ -239,7 +239,7 @@ impl Asked {
     async fn places(&self, sent: Sent) -> Step<(HashMap<Pair, Place>, VecDeque<MessageId>)> {
         let (mut places, mut ids) = (HashMap::new(), VecDeque::new());
         for row in sent.rows().await? {
-            if let Some(pair) = self.pairs.get(place_number(&row)?) {
+            if let Some(pair) = self.pairs.get(rows::place(&row, 0)?) {
                 places.insert(pair.clone(), place(&row)?);
             }
             ids.extend(rows::numbers(&row, 10)?.into_iter().map(MessageId));
@@ -290,7 +290,7 @@ impl Asked {
     }
 
     async fn unread(&self, sent: Sent, found: &mut HashMap<Probe, Vec<Unread>>) -> Step<()> {
-        let rows = sent.all(|row| Ok((place_number(row)?, unread(row)?))).await?;
+        let rows = sent.all(|row| Ok((rows::place(row, 0)?, unread(row)?))).await?;
         for (n, unread) in rows {
             if let Some(probe) = self.probes.get(n) {
                 found.entry(probe.clone()).or_default().push(unread);
@@ -298,12 +298,6 @@ impl Asked {
         }
         Ok(())
     }
-}
-
-/// Which of what was asked a row is about; PostgreSQL counts from one.
-fn place_number(row: &Row) -> Step<usize> {
-    let n = number(row, 0)?;
-    Ok(usize::try_from(n).unwrap_or(usize::MAX).saturating_sub(1))
 }
 
 fn conversation(row: &Row) -> Step<(ConversationId, Conversation)> {

@@ -11,17 +11,17 @@ use tokio_postgres::Row;
 use super::{
     db::{Db, Step},
     rows::{self, int, number, seq},
+    users,
 };
 
 /// All of each user, in the order of conversations.
 pub(super) async fn of_all(db: &Db, users: &[UserId]) -> Step<Vec<Vec<Membership>>> {
-    let names: Vec<&str> = users.iter().map(UserId::as_str).collect();
     let sql = format!(
         "SELECT {MEMBERSHIP}, {PAST}, t.place {MEMBERSHIPS} \
          JOIN unnest($1::text[]) WITH ORDINALITY t (id, place) ON t.id = p.user_id"
     );
     let mut all = vec![Vec::new(); users.len()];
-    for row in db.send(&sql, &[&names]).await?.rows().await? {
+    for row in db.send(&sql, &[&users::ids(users)]).await?.rows().await? {
         rows::placed(&mut all, &row, PAST_COLUMN + 1)?.push(membership_with_past(&row)?);
     }
     for one in &mut all {
@@ -42,11 +42,8 @@ pub(super) async fn at(
          JOIN unnest($1::text[], $2::bigint[]) WITH ORDINALITY t (id, conversation, place) \
            ON t.conversation = p.conversation AND t.id = p.user_id"
     );
-    let mut all = vec![None; places.len()];
-    for row in db.send(&sql, &[&users, &conversations]).await?.rows().await? {
-        *rows::placed(&mut all, &row, PAST_COLUMN + 1)? = Some(membership_with_past(&row)?);
-    }
-    Ok(all)
+    let found = db.send(&sql, &[&users, &conversations]).await?.rows().await?;
+    rows::one_each(&found, places.len(), PAST_COLUMN + 1, membership_with_past)
 }
 
 /// All in a conversation, in the order of users.

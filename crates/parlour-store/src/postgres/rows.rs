@@ -73,10 +73,29 @@ pub(super) fn maybe_token(row: &Row, column: usize) -> Step<Option<TokenHash>> {
     bytes.try_into().map(|hash| Some(TokenHash(hash))).map_err(|_| unreadable(column))
 }
 
-/// What belongs to the one at the place that a column tells, which counts from one as `WITH ORDINALITY` does.
-pub(super) fn placed<'a, T>(all: &'a mut [T], row: &Row, column: usize) -> Step<&'a mut T> {
+/// Which of what was asked a row is about, where a column tells it as `WITH ORDINALITY` does, which counts from one.
+pub(super) fn place(row: &Row, column: usize) -> Step<usize> {
     let place = usize::try_from(number(row, column)?).unwrap_or(usize::MAX);
-    all.get_mut(place.wrapping_sub(1)).ok_or_else(|| unreadable(column))
+    Ok(place.wrapping_sub(1))
+}
+
+/// What belongs to the [`place`] of a row.
+pub(super) fn placed<'a, T>(all: &'a mut [T], row: &Row, column: usize) -> Step<&'a mut T> {
+    all.get_mut(place(row, column)?).ok_or_else(|| unreadable(column))
+}
+
+/// What the one row of each of so many [`place`]s says; `None` where there is none.
+pub(super) fn one_each<T>(
+    rows: &[Row],
+    count: usize,
+    column: usize,
+    read: impl Fn(&Row) -> Step<T>,
+) -> Step<Vec<Option<T>>> {
+    let mut all: Vec<Option<T>> = (0..count).map(|_| None).collect();
+    for row in rows {
+        *placed(&mut all, row, column)? = Some(read(row)?);
+    }
+    Ok(all)
 }
 
 /// What is stored has no meaning.

@@ -3,7 +3,7 @@
 //! Rows of users are taken last in a transaction (after those of conversations, sessions and blocks), and in the
 //! order of their ids, so that no two steps wait for each other.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Borrow, collections::BTreeMap, sync::Arc};
 
 use parlour_core::{
     ConversationId, Error, Result, UserId,
@@ -178,8 +178,8 @@ pub(super) async fn touch(tx: &mut Tx, users: &[&UserId]) -> Step<()> {
     .await
 }
 
-pub(super) fn ids<'a>(users: &[&'a UserId]) -> Vec<&'a str> {
-    users.iter().map(|user| user.as_str()).collect()
+pub(super) fn ids<U: Borrow<UserId>>(users: &[U]) -> Vec<&str> {
+    users.iter().map(|user| user.borrow().as_str()).collect()
 }
 
 /// What [`found`] reads, of a `users u`; it begins with [`PROFILE`].
@@ -199,16 +199,12 @@ async fn load(db: &Db, id: &UserId, lock: &str) -> Step<Option<Found>> {
 
 /// Users who are asked for, in that order; `None` for who is unknown.
 pub(super) async fn all(db: &Db, users: &[UserId]) -> Step<Vec<Option<User>>> {
-    let names: Vec<&str> = users.iter().map(UserId::as_str).collect();
     let sql = format!(
         "SELECT {FOUND}, t.place FROM unnest($1::text[]) WITH ORDINALITY t (id, place) \
          JOIN users u ON u.id = t.id"
     );
-    let mut all = vec![None; users.len()];
-    for row in db.send(&sql, &[&names]).await?.rows().await? {
-        *rows::placed(&mut all, &row, FOUND_COLUMNS)? = Some(found(&row)?.user);
-    }
-    Ok(all)
+    let rows = db.send(&sql, &[&ids(users)]).await?.rows().await?;
+    rows::one_each(&rows, users.len(), FOUND_COLUMNS, |row| Ok(found(row)?.user))
 }
 
 fn found(row: &Row) -> Step<Found> {

@@ -10,6 +10,7 @@ mod durability;
 mod failing;
 mod files;
 mod grouping;
+mod locked;
 mod postgres;
 mod postgres_gathered;
 mod postgres_lost;

@@ -14,6 +14,7 @@ use parlour_store::OpenOptions;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::{
+    locked::Locked,
     postgres::{open_with, process},
     support::{context, database, direct, spawn},
 };
@@ -108,8 +109,9 @@ async fn those_who_are_in_much_are_read_with_few_others() {
     }
     assert!(tasks.join_all().await.into_iter().all(|count| count == IN_MUCH));
     let log = std::fs::read_to_string(server.folder().join("server.log")).unwrap();
-    let lists = log.split("parameters: $1 = '{").skip(1).filter_map(|rest| rest.split('}').next());
-    let most = lists.map(|list| list.split(',').count()).max().unwrap();
+    let lists =
+        log.lines().filter_map(|line| line.split_once("parameters: $1 = '{")?.1.split_once('}'));
+    let most = lists.map(|(list, _)| list.split(',').count()).max().unwrap();
     // Two thousand rows or so at a time.
     assert!((2..=2_000 / IN_MUCH).contains(&most), "{most} together");
 }
@@ -120,49 +122,27 @@ async fn who_goes_while_he_is_read_with_others_takes_nobody_along() {
     let Some(database) = database().map(Arc::new) else { return };
     let store = open(&database.url(), 8).await;
     let talk = direct(&store).await;
-    let mut locked = JoinSet::new();
-    let mut lock = || {
-        let locking = database.clone();
-        // It ends with an error, because it is ended.
-        locked.spawn_blocking(move || {
-            locking.run("BEGIN; LOCK TABLE participants; SELECT pg_sleep(600)").unwrap_err()
-        });
-    };
-    let locks = "FROM pg_locks WHERE relation = 'participants'::regclass \
-         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    let until = async |count: usize, of: &str| {
-        while database.run(&format!("SELECT count(*) >= {count} {locks} AND {of}")).unwrap() == "f"
-        {
-            tokio::task::yield_now().await;
-        }
-    };
-    let exclusive = |granted: bool| format!("mode = 'AccessExclusiveLock' AND granted = {granted}");
-    let unlock = || {
-        database
-            .run(&format!("SELECT pg_terminate_backend(pid) {locks} AND {}", exclusive(true)))
-            .unwrap();
-    };
-    lock();
-    until(1, &exclusive(true)).await;
+    let mut locked = Locked::new(&database);
+    locked.lock();
+    locked.is_locked().await;
     let mut asking: VecDeque<JoinHandle<()>> = (0..CROWD)
         .map(|n| {
             let store = store.clone();
             spawn(async move { ask(&store, talk, n * KINDS + MEMBERSHIPS).await })
         })
         .collect();
-    until(4, "mode = 'AccessShareLock' AND NOT granted").await;
-    lock();
-    until(1, &exclusive(false)).await;
-    unlock();
+    locked.keeps_waiting(4).await;
+    locked.lock();
+    locked.is_to_be_locked().await;
+    locked.unlock().await;
     // The first four, who are read alone, go on. Those after them take others along, and meet the second lock.
     for _ in 0..4 {
         asking.pop_front().unwrap().await.unwrap();
     }
-    until(1, &exclusive(true)).await;
-    until(4, "mode = 'AccessShareLock' AND NOT granted").await;
+    locked.is_locked().await;
+    locked.keeps_waiting(4).await;
     asking.drain(..4).for_each(|gone| gone.abort());
-    unlock();
-    while locked.join_next().await.is_some() {}
+    locked.unlock().await;
     for told in asking {
         told.await.unwrap();
     }

@@ -19,6 +19,7 @@ use parlour_engines::{Database, Pgbouncer, Postgres};
 use parlour_store::OpenOptions;
 
 use crate::{
+    locked::Locked,
     postgres::open_with,
     proxy::{Cut, Proxy},
     support::{claim, context, database, direct, say, seqs, spawn},
@@ -233,19 +234,14 @@ async fn g16_what_is_not_seen_for_long_is_looked_at_over_another_connection() {
     let Some(database) = database().map(Arc::new) else { return };
     let (proxy, store, _heard) = behind_a_proxy(&database).await;
     let id = direct(&store).await;
-    let locking = database.clone();
-    let lock = "BEGIN; LOCK TABLE participants; SELECT pg_sleep(600)";
-    // It ends with an error, because it is ended.
-    let locked = tokio::task::spawn_blocking(move || locking.run(lock));
-    let locks = "FROM pg_locks WHERE mode LIKE 'Access%' AND relation = 'participants'::regclass \
-         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    while database.run(&format!("SELECT count(*) {locks} AND granted")).unwrap() == "0" {}
+    let mut locked = Locked::new(&database);
+    locked.lock();
+    locked.is_locked().await;
     let reader = store.clone();
     let seen = spawn(async move { reader.members(id).await });
-    while database.run(&format!("SELECT count(*) {locks} AND NOT granted")).unwrap() == "0" {}
+    locked.keeps_waiting(1).await;
     proxy.silence(false);
-    database.run(&format!("SELECT pg_terminate_backend(pid) {locks} AND granted")).unwrap();
-    locked.await.unwrap().unwrap_err();
+    locked.unlock().await;
     assert_eq!(seen.await.unwrap().unwrap().len(), 2);
 }
 
